@@ -1,0 +1,72 @@
+"""Whether out-of-fold predictions know anything of the labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audit.types import Evidence
+
+PERMUTATIONS = 1_000
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Out-of-fold accuracy against the accuracy that chance gives these predictions.
+
+    Attributes:
+        accuracy: share of scored images whose predicted class is the given one.
+        baseline: mean accuracy after the labels were permuted.
+        p_value: share of permutations as accurate as the truth, at least 1/1001.
+    """
+
+    accuracy: float
+    baseline: float
+    p_value: float
+
+
+def scored_labels(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64],
+                                               NDArray[np.float64], tuple[str, ...]]:
+    """What was predicted out of fold, in the order of image_id.
+
+    Returns:
+        Rows of the images `(m,)`, their given labels `(m,)` as columns of the probabilities,
+        the probabilities `(m, c)`, and the names of the c classes that were scored.
+    """
+    validation = evidence.cross_validation
+    if validation is None:
+        message = "scored_labels needs out-of-fold probabilities"
+        raise ValueError(message)
+    keep = [index for index, name in enumerate(evidence.classes)
+            if name not in evidence.not_scorable]
+    classes = tuple(evidence.classes[index] for index in keep)
+    labels = evidence.images["given_label"].to_numpy()
+    usable = np.isfinite(validation.probabilities).all(axis=1) & np.isin(labels, classes)
+    rows = np.flatnonzero(usable)
+    rows = rows[np.argsort(evidence.images["image_id"].to_numpy()[rows], kind="stable")]
+    probabilities = validation.probabilities[np.ix_(rows, keep)]
+    probabilities = probabilities / np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-12)
+    codes = np.searchsorted(np.array(classes, object), labels[rows])
+    return rows, codes.astype(np.int64), probabilities, classes
+
+
+def measure_signal(labels: NDArray[np.int64], probabilities: NDArray[np.float64], seed: int,
+                   ) -> Signal:
+    """Permutation test: permute the labels against the fixed out-of-fold predictions.
+
+    Ojala & Garriga, "Permutation Tests for Studying Classifier Performance" (2010), test 1,
+    without training again: each prediction was made without the image's label, so under no
+    signal the labels can be exchanged.
+    """
+    predicted = probabilities.argmax(axis=1)
+    accuracy = float((predicted == labels).mean())
+    random = np.random.default_rng(seed)
+    permuted = np.array([(predicted == random.permutation(labels)).mean()
+                         for _ in range(PERMUTATIONS)])
+    reached = int((permuted >= accuracy - 1e-12).sum())
+    return Signal(accuracy, float(permuted.mean()), (1 + reached) / (1 + PERMUTATIONS))

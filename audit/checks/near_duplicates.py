@@ -1,0 +1,51 @@
+"""Images that are nearly the same: resized, recompressed, a little cropped or brightened.
+
+Candidates are pairs whose 64-bit perceptual hashes differ in at most 8 bits, or whose embeddings
+are closer than 0.13 times the median distance to neighbours. They count if the pictures at
+32 x 32 correlate by at least 0.95 (0.80 for candidates of the embedding) and, for candidates of
+the hash, are four times closer to each other than images of this dataset usually are to the one
+most like them. Near duplicates always share a fold. The score is 1 minus that correlation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audit.checks._findings import finding, findings_table, images_word, score_table
+from audit.checks._sets import image_sets
+from audit.types import CheckMeta, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from audit.types import Evidence
+
+META = CheckMeta(
+    code="near_duplicates", title="Near duplicates", about="image", cause="duplicates",
+    needs=("pairs",),
+    fix="Keep one of each set, or at least keep each set within one split.",
+)
+
+
+def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
+    """Flag members of sets that are linked by a near-duplicate pair."""
+    score = np.ones(len(evidence.images))
+    near = evidence.pairs[evidence.pairs["kind"] == "near"]
+    for row_a, row_b, similarity in zip(near["row_a"], near["row_b"], near["similarity"],
+                                        strict=True):
+        for row in (row_a, row_b):
+            score[row] = min(score[row], 1 - similarity)
+    flagged = np.zeros(len(score), bool)
+    flagged[np.union1d(near["row_a"], near["row_b"]).astype(int)] = True
+    sets = [one for one in image_sets(evidence) if one.kind == "near"]
+    rows = [finding(META, one.names[0], 1 - one.similarity,
+                    f"{images_word(len(one.rows))} nearly the same "
+                    f"(correlation {one.similarity:.3f})",
+                    about="set", related=one.names[1:]) for one in sets]
+    count = int(flagged.sum())
+    return Outcome(findings_table(rows), score_table(score, flagged),
+                   f"{images_word(count)} in {len(sets):,} sets are nearly the same"
+                   if sets else "none found",
+                   {"sets": len(sets), "count": count, "share": count / len(score)})

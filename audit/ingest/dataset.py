@@ -1,0 +1,65 @@
+"""Tells a folder from a table, and refuses what is neither."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from audit.errors import UnauditableError, UsageError
+from audit.ingest.folder import read_folder
+from audit.ingest.table import TABLE_EXTENSIONS, read_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from audit.types import Ingested
+
+
+def open_dataset(data: Path, labels: Path | None = None, label_column: str = "label") -> Ingested:
+    """Find the images of a dataset and what it says of them.
+
+    Args:
+        data: a folder with one sub-folder a class, perhaps under train/val/test; or a CSV or
+            Parquet table with columns `path, label[, split][, group]`; or, with `labels`, the
+            folder that the paths of that table are relative to.
+        labels: a table to read labels from instead of from folder names.
+        label_column: the column of the table that holds the labels.
+
+    Raises:
+        UsageError: a path does not exist or is of the wrong kind; a table lacks a column.
+        UnauditableError: there is no image.
+    """
+    for path in (data, labels):
+        if path is not None and not path.exists():
+            message = (f"{path} does not exist. Give a folder with one sub-folder a class, "
+                       "or a CSV or Parquet table.")
+            raise UsageError(message)
+    if labels is not None:
+        if not data.is_dir():
+            message = f"with --labels, DATA must be a folder. Got {data} instead."
+            raise UsageError(message)
+        ingested = read_table(labels, data, label_column)
+    elif data.is_dir():
+        ingested = read_folder(data)
+    elif data.suffix.lower() in TABLE_EXTENSIONS:
+        ingested = read_table(data, data.parent, label_column)
+    else:
+        message = (f"{data} is neither a folder nor a table ({', '.join(TABLE_EXTENSIONS)}). "
+                   "Give a folder with one sub-folder a class, or a table with columns path,label.")
+        raise UsageError(message)
+    if ingested.manifest.empty:
+        raise UnauditableError(_nothing_found(data, ingested))
+    return ingested
+
+
+def _nothing_found(data: Path, ingested: Ingested) -> str:
+    kinds: dict[str, int] = {}
+    for path in ingested.not_counted:
+        name = path.rsplit("/", 1)[-1]
+        kind = "." + name.rsplit(".", 1)[-1].lower() if "." in name[1:] else "without extension"
+        kinds[kind] = kinds.get(kind, 0) + 1
+    listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    looked = f"looked at {len(ingested.not_counted)} files: {listed}" if kinds else "it is empty"
+    direct = any("class folder" in reason for reason in ingested.not_counted.values())
+    what = "no class folders with images" if direct else "no images"
+    return (f"{what} under {data}/ ({looked}). "
+            "Give a folder with one sub-folder a class, or --labels FILE.")

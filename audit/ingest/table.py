@@ -1,0 +1,69 @@
+"""A CSV or Parquet table `path,label[,split][,group]` → the manifest."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from audit import tables
+from audit.errors import UsageError
+from audit.ingest.folder import SPLIT_NAMES
+from audit.ingest.naming import class_name, printable, with_unique_ids
+from audit.types import Ingested
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TABLE_EXTENSIONS = (".csv", ".parquet")
+
+
+def read_table(table: Path, root: Path, label_column: str = "label") -> Ingested:
+    """Read a table whose paths are relative to `root`, in the order of the table.
+
+    Labels, splits and groups are taken as text as they stand: a class named "NA" or "nan" is a
+    class. A row without a label is not counted. An image listed twice is two images, which the
+    duplicate and conflict checks then speak of.
+
+    Raises:
+        UsageError: the table cannot be read, or has no column `path` or `label_column`.
+    """
+    frame = _load(table)
+    missing = [name for name in ("path", label_column) if name not in frame.columns]
+    if missing:
+        message = (f"{table} must have the columns path,{label_column}. "
+                   f"Got {','.join(map(str, frame.columns))} instead."
+                   + (" Give the one with labels as --label-column NAME."
+                      if missing == [label_column] else ""))
+        raise UsageError(message)
+    rows: list[dict[str, object]] = []
+    not_counted: dict[str, str] = {}
+    for record in frame.to_dict("records"):
+        given = str(record["path"])
+        label = class_name(str(record[label_column]))
+        split = str(record.get("split", ""))
+        path = os.path.join(root, given)  # an absolute path stays what it is
+        image_id = printable(os.path.normpath(given).replace(os.sep, "/")) if given else ""
+        if not given or not label:
+            not_counted[image_id or f"row {len(rows) + len(not_counted) + 2}"] = (
+                "its row has no label" if given else "its row has no path")
+            continue
+        rows.append({"image_id": image_id, "path": path, "given_label": label,
+                     "split": SPLIT_NAMES.get(split.lower(), split),
+                     "group": str(record.get("group", ""))})
+    return Ingested(root=root, manifest=tables.make(tables.MANIFEST, with_unique_ids(rows)),
+                    not_counted=not_counted)
+
+
+def _load(table: Path) -> pd.DataFrame:
+    """Read a table with every cell as text and an empty cell as empty text."""
+    try:
+        if table.suffix.lower() == ".parquet":
+            frame = pd.read_parquet(table)
+            return frame.astype(object).where(frame.notna(), "").map(str)
+        return pd.read_csv(table, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        message = f"{table} cannot be read as a table ({reason}). Give a CSV in UTF-8 or a Parquet."
+        raise UsageError(message) from error

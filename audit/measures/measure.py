@@ -1,0 +1,112 @@
+"""One pass over one image: everything the audit wants of a file, from a single read and decode."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import simplejpeg
+
+from audit.measures.decode import Decoded, UndecodableError, decode
+from audit.measures.hashes import file_hash, perceptual_hash, pixel_hash
+from audit.measures.pixels import MEASURE_SIDE, fit_within, pixel_statistics, resize
+
+if TYPE_CHECKING:
+    from audit.imagestore import TensorStore
+
+UNREADABLE = "unreadable"
+THUMBNAIL_SIDE = 128
+MAX_FILE_BYTES = 512 * 1024**2
+"""A file above this is not an image for a classifier; reading it would only fill the memory."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one image gave: a row of `tables.MEASURES` and an encoded thumbnail."""
+
+    row: int
+    measures: dict[str, object]
+    thumbnail: bytes = b""
+
+
+@dataclass(frozen=True)
+class MeasureImage:
+    """Measures image `(row, path)`, and writes its model tensor into `tensors`.
+
+    An instance is sent to each worker once; images are sent by path. It never raises on account
+    of a file: what is wrong with one is in the measurement.
+    """
+
+    tensors: TensorStore
+
+    def __call__(self, item: tuple[int, str]) -> Measurement:
+        """Measure one image."""
+        row, path = item
+        measures: dict[str, object] = {"extension": Path(path).suffix.lower()}
+        try:
+            data = _read(path)
+            measures |= {"file_bytes": len(data), "file_sha256": file_hash(data)}
+            # The model and the measures both want at least this many pixels on the short side.
+            decoded = decode(data, str(measures["extension"]),
+                             least_side=max(self.tensors.size, MEASURE_SIDE))
+            return self._describe(row, measures, decoded)
+        except UndecodableError as error:
+            return failed_measurement(row, measures, error.kind, error.reason)
+        except MemoryError:
+            return failed_measurement(row, measures, "bomb", "decoding it ran out of memory")
+
+    def _describe(self, row: int, measures: dict[str, object], decoded: Decoded) -> Measurement:
+        size = self.tensors.size
+        self.tensors.write(row, resize(decoded.pixels, (size, size)))
+        small = fit_within(decoded.pixels, MEASURE_SIDE)
+        luma = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+        measures |= {
+            "status": "damaged" if decoded.problem else "ok",
+            "problem_kind": decoded.problem_kind,
+            "problem": decoded.problem,
+            "pixel_hash": pixel_hash(decoded.pixels, decoded.width, decoded.height),
+            "perceptual_hash": perceptual_hash(luma),
+            "format": decoded.format,
+            "mode": decoded.mode,
+            "exif_orientation": decoded.exif_orientation,
+            "is_animated": decoded.is_animated,
+            "width": decoded.width,
+            "height": decoded.height,
+            **pixel_statistics(small, luma),
+        }
+        thumbnail = np.ascontiguousarray(fit_within(small, THUMBNAIL_SIDE))
+        return Measurement(row, measures, simplejpeg.encode_jpeg(thumbnail, quality=88))
+
+
+def failed_measurement(row: int, measures: dict[str, object], kind: str, reason: str,
+                       ) -> Measurement:
+    """The measurement of an image that gave no pixels."""
+    return Measurement(
+        row, measures | {"status": UNREADABLE, "problem_kind": kind, "problem": reason,
+                         "exif_orientation": 1})
+
+
+def _read(path: str) -> bytes:
+    try:
+        # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        kind = "missing" if isinstance(error, FileNotFoundError) else "corrupt"
+        raise UndecodableError(kind, f"it cannot be opened: {error.strerror}") from error
+    with os.fdopen(handle, "rb") as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise UndecodableError("not_an_image", "it is not a regular file")
+        if facts.st_size > MAX_FILE_BYTES:
+            raise UndecodableError(
+                "bomb", f"the file has {facts.st_size / 1024**2:.0f} MiB, "
+                        f"more than the {MAX_FILE_BYTES // 1024**2} that are read")
+        try:
+            return file.read()
+        except OSError as error:
+            raise UndecodableError("corrupt", f"it cannot be read: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""Representations: tensors → embeddings, neighbours, duplicates and out-of-fold probabilities."""

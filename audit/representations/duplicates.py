@@ -1,0 +1,153 @@
+"""Pairs of images that are the same: by file, by pixels, or nearly.
+
+A near duplicate must be found by one measure and confirmed by another. Its candidates come from
+the perceptual hash or from the embedding; what confirms it is the correlation of the two
+pictures at 32 x 32 pixels, against a limit and against how alike unrelated images of this data
+set are. One global hash threshold calls many distinct images duplicates where all look alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from audit import tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audit.imagestore import TensorStore
+    from audit.types import Neighbours
+
+HASH_RADIUS = 8
+"""Bits of 64 by which perceptual hashes of candidates may differ. Measured: 90 % of copies that
+were resized, recompressed at quality 40, brightened by 20 % or cropped by 4 % stay within it."""
+
+LEAST_CORRELATION = 0.95
+"""Correlation of near duplicates at 32 x 32. Measured: 95 % of the copies above reach 0.977
+(cropped ones 0.944)."""
+
+BACKGROUND_SHARE = 0.25
+"""A pair must be this much closer than an image usually is to the image most like it. On photos
+it changes nothing; on 1,797 scanned digits it leaves 1 of 300 pairs, which are distinct digits."""
+
+EMBEDDING_SHARE = 0.13
+"""Embedding distance of candidates, as a share of the median distance to the neighbours: the
+threshold of cleanlab's Datalab for near duplicates."""
+
+LEAST_CORRELATION_EMBEDDING = 0.80
+"""What embedding candidates must reach: a crop or a shift keeps the embedding, not the pixels."""
+
+_SIDE = 32
+_BACKGROUND_SAMPLE = 1_000
+_BLOCK = 256
+
+
+def find_pairs(images: pd.DataFrame, tensors: TensorStore, neighbours: Neighbours | None,
+               ) -> pd.DataFrame:
+    """All duplicate pairs, schema `tables.PAIRS`, sorted by rows.
+
+    Sets of identical files or pixels are given as pairs with their first image, not as all
+    pairs, so that a thousand copies are a thousand rows. A pair is listed once, by its
+    strongest kind.
+    """
+    found: dict[tuple[int, int], tuple[str, float]] = {}
+    for row_a, row_b, similarity in _near(images, tensors, neighbours):
+        found[row_a, row_b] = "near", similarity
+    for kind, column in (("pixels", "pixel_hash"), ("file", "file_sha256")):
+        for row_a, row_b in _identical(images[column]):
+            found[row_a, row_b] = kind, 1.0
+    return tables.make(tables.PAIRS, (
+        {"row_a": a, "row_b": b, "kind": kind, "similarity": round(similarity, 6)}
+        for (a, b), (kind, similarity) in sorted(found.items())))
+
+
+def sets_of(pairs: pd.DataFrame, count: int) -> NDArray[np.int64]:
+    """Number of the set each of `count` images belongs to; an image without a pair is alone."""
+    edges = coo_matrix((np.ones(len(pairs)), (pairs["row_a"], pairs["row_b"])),
+                       shape=(count, count))
+    return np.asarray(connected_components(edges, directed=False)[1], np.int64)
+
+
+def _identical(hashes: pd.Series) -> list[tuple[int, int]]:
+    known = hashes[hashes != ""].reset_index()
+    known.columns = pd.Index(["row", "hash"])
+    first = known.groupby("hash")["row"].transform("min")
+    return [(int(a), int(b)) for a, b in zip(first, known["row"], strict=True) if a != b]
+
+
+def _near(images: pd.DataFrame, tensors: TensorStore, neighbours: Neighbours | None,
+          ) -> list[tuple[int, int, float]]:
+    readable = np.flatnonzero(images["perceptual_hash"].to_numpy() != "")
+    if len(readable) < 2:  # noqa: PLR2004 - a pair takes two
+        return []
+    hashes = np.array([int(text, 16) for text in images["perceptual_hash"].iloc[readable]],
+                      np.uint64)
+    by_hash = [(int(readable[a]), int(readable[b])) for a, b in _within_radius(hashes)]
+    by_embedding = _close_embeddings(neighbours) if neighbours is not None else []
+    candidates = dict.fromkeys(by_embedding, LEAST_CORRELATION_EMBEDDING)
+    candidates |= {pair: min(LEAST_CORRELATION, candidates.get(pair, 1.0)) for pair in by_hash}
+    if not candidates:
+        return []
+    limit = 1 - BACKGROUND_SHARE * _background(tensors, readable)
+    needed = np.unique(np.array(list(candidates)))
+    looks = dict(zip(needed.tolist(), _looks(tensors, needed), strict=True))
+    near = []
+    for (a, b), least in sorted(candidates.items()):
+        correlation = float(looks[a] @ looks[b])
+        wanted = max(least, limit) if least == LEAST_CORRELATION else least
+        if correlation >= wanted:
+            near.append((a, b, min(correlation, 1.0)))
+    return near
+
+
+def _within_radius(hashes: NDArray[np.uint64]) -> list[tuple[int, int]]:
+    """All pairs within `HASH_RADIUS` bits, exactly: a nanosecond a pair, memory bounded."""
+    found = []
+    for start in range(0, len(hashes), _BLOCK):
+        part = hashes[start:start + _BLOCK]
+        rest = hashes[start:]
+        distance = np.bitwise_count(part[:, None] ^ rest[None, :])
+        rows, columns = np.nonzero(distance <= HASH_RADIUS)
+        later = columns > rows
+        found += list(zip((rows[later] + start).tolist(), (columns[later] + start).tolist(),
+                          strict=True))
+    return found
+
+
+def _close_embeddings(neighbours: Neighbours) -> list[tuple[int, int]]:
+    typical = np.nanmedian(neighbours.distances) if neighbours.distances.size else np.nan
+    if not np.isfinite(typical):
+        return []
+    rows, columns = np.nonzero(neighbours.distances < EMBEDDING_SHARE * typical)
+    others = neighbours.rows[rows, columns]
+    return sorted({(min(a, b), max(a, b))
+                   for a, b in zip(rows.tolist(), others.tolist(), strict=True)})
+
+
+def _looks(tensors: TensorStore, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Each image as a unit vector of its centred luma at 32 x 32, shape `(len(rows), 1024)`."""
+    looks = np.empty((len(rows), _SIDE * _SIDE), np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        for offset, tensor in enumerate(tensors.read(rows[start:start + _BLOCK])):
+            luma = cv2.cvtColor(tensor, cv2.COLOR_RGB2GRAY)
+            small = cv2.resize(luma, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+            looks[start + offset] = small.ravel()
+    looks -= looks.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(looks, axis=1, keepdims=True)
+    return looks / np.maximum(norms, 1e-6)
+
+
+def _background(tensors: TensorStore, readable: NDArray[np.int64]) -> float:
+    """Median of 1 - correlation between an image and the one most like it, from a sample."""
+    stride = max(1, len(readable) // _BACKGROUND_SAMPLE)
+    sample = readable[::stride]
+    some, everything = _looks(tensors, sample), _looks(tensors, readable)
+    correlation = some @ everything.T
+    correlation[np.arange(len(sample)), np.arange(0, len(readable), stride)] = -1
+    return float(np.median(1 - correlation.max(axis=1)))

@@ -1,0 +1,124 @@
+"""Leak-safe folds: what belongs together shares a fold.
+
+An image whose near duplicate was trained on is recognised, not predicted: a wrong label that was
+copied along with the image would vouch for itself.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LEAST_GROUPS = 2
+"""Unrelated images a class needs: one to learn from while the other is predicted."""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Fold of each image, -1 for an image that takes no part.
+
+    Attributes:
+        fold: `(n,)` from 0 to `count` - 1, or -1.
+        count: number of folds.
+        not_scorable: classes with too few unrelated images to be predicted.
+        notes: sentences for the user about small classes.
+    """
+
+    fold: NDArray[np.int64]
+    count: int
+    not_scorable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def group_together(sets: NDArray[np.int64], groups: pd.Series) -> NDArray[np.int64]:
+    """Join near-duplicate sets and the table's groups: images linked by either are one group."""
+    count = len(sets)
+    named = groups.to_numpy() != ""
+    codes = pd.factorize(groups)[0] + int(sets.max(initial=0)) + 1
+    rows = np.arange(count)
+    nodes = count + int(max(codes.max(initial=0), sets.max(initial=0))) + 1
+    edges = coo_matrix(
+        (np.ones(count + int(named.sum())),
+         (np.concatenate([rows, rows[named]]),
+          count + np.concatenate([sets, codes[named]]))), shape=(nodes, nodes))
+    return np.asarray(connected_components(edges, directed=False)[1][:count], np.int64)
+
+
+def assign_folds(labels: pd.Series, groups: NDArray[np.int64], usable: NDArray[np.bool_],
+                 count: int, seed: int) -> Folds | None:
+    """Assign images to folds, each class spread evenly, no group in two folds.
+
+    Args:
+        labels: given label of each image.
+        groups: group of each image; images of one group share a fold.
+        usable: images that take part.
+        count: folds asked for; fewer if no class has as many groups.
+        seed: of the shuffle.
+
+    Returns:
+        None if fewer than two classes can be scored.
+    """
+    groups_of = (pd.DataFrame({"label": labels, "group": groups})[usable]
+                 .groupby("label")["group"].nunique())
+    scorable = set(groups_of.index[groups_of >= LEAST_GROUPS])
+    not_scorable = tuple(sorted(set(labels) - scorable))
+    if len(scorable) < 2:  # noqa: PLR2004 - one class cannot be told from anything
+        return None
+    taking_part = np.flatnonzero(usable & labels.isin(scorable).to_numpy())
+    count = min(count, int(groups_of.max()))
+    y, g = labels.to_numpy()[taking_part], groups[taking_part]
+    fold = np.full(len(labels), -1, np.int64)
+    fold[taking_part] = _spread(y, g, _split(y, g, count, seed), count)
+    small = groups_of[(groups_of >= LEAST_GROUPS) & (groups_of < count)]
+    notes = [f'class "{label}" has {images} unrelated images and {count} folds were asked: '
+             f"its images are scored with {images} folds." for label, images in small.items()]
+    notes += [f'class "{label}" has {int(groups_of.get(label, 0))} unrelated readable image'
+              f"{'' if groups_of.get(label, 0) == 1 else 's'}: at least {LEAST_GROUPS} are "
+              "needed to score its labels." for label in not_scorable]
+    return Folds(fold, count, not_scorable, tuple(notes))
+
+
+def _split(labels: NDArray[np.object_], groups: NDArray[np.int64], count: int, seed: int,
+           ) -> NDArray[np.int64]:
+    """Stratified folds. Only groups of several images go through the slow grouped splitter."""
+    fold = np.empty(len(labels), np.int64)
+    sizes = np.bincount(groups)
+    single = sizes[groups] == 1
+    for part, splitter in ((single, StratifiedKFold), (~single, StratifiedGroupKFold)):
+        rows = np.flatnonzero(part)
+        if len(np.unique(groups[rows])) < count or _largest(labels[rows]) < count:
+            fold[rows] = groups[rows] % count  # too few to stratify; _spread mends the rest
+            continue
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The least populated class")
+            splits = splitter(count, shuffle=True, random_state=seed).split(
+                rows, labels[rows], groups[rows])
+            for number, (_, held_out) in enumerate(splits):
+                fold[rows[held_out]] = number
+    return fold
+
+
+def _largest(labels: NDArray[np.object_]) -> int:
+    return int(pd.Series(labels).value_counts().max()) if len(labels) else 0
+
+
+def _spread(labels: NDArray[np.object_], groups: NDArray[np.int64], fold: NDArray[np.int64],
+            count: int) -> NDArray[np.int64]:
+    """Move groups so that each class is in two folds or more, else it is never learned."""
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        if len(np.unique(fold[rows])) > 1:
+            continue
+        smallest = min(np.unique(groups[rows]), key=lambda group: (groups == group).sum())
+        fold[groups == smallest] = (fold[rows[0]] + 1) % count
+    return fold

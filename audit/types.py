@@ -1,0 +1,153 @@
+"""Small frozen records that pass between stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+About = Literal["image", "class", "dataset"]
+Status = Literal["ok", "skipped", "error"]
+
+
+class NotApplicableError(Exception):
+    """Raised by a check that, having looked, has nothing it could say; the text is the reason."""
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """A dataset as it was found, before any image was opened.
+
+    Attributes:
+        root: folder that the image_ids are relative to.
+        manifest: one row an image, schema `tables.MANIFEST`, in stable order.
+        not_counted: path → why the file is no part of the dataset.
+        empty_classes: class folders that hold no image.
+        notes: sentences the user should read about how the data was understood.
+    """
+
+    root: Path
+    manifest: pd.DataFrame
+    not_counted: Mapping[str, str] = field(default_factory=dict)
+    empty_classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The k nearest images of each image by cosine distance of their embeddings.
+
+    `rows` `(n, k)` int, `distances` `(n, k)` float in [0, 2], ascending. Rows of images without
+    an embedding hold -1 and NaN, as do neighbours beyond the number of other images.
+    """
+
+    rows: NDArray[np.int64]
+    distances: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """Out-of-fold predictions: each image is predicted by a model that never saw it.
+
+    Attributes:
+        probabilities: `(n, classes)`, rows sum to 1, NaN for images that were not predicted.
+        folds: `(n,)` the fold an image was held out in, -1 for none.
+        training_accuracy: mean over folds of the accuracy on the images trained on, or NaN
+            where the probabilities came from the user's own model.
+        model: the model in words, for the report.
+    """
+
+    probabilities: NDArray[np.float64]
+    folds: NDArray[np.int64]
+    training_accuracy: float
+    model: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the checks may read. A check never opens an image.
+
+    Attributes:
+        images: manifest and measures side by side, one row an image.
+        classes: class names, sorted; the order of the columns of probabilities.
+        missing: what is not there → why, e.g. "cross_validation" → "only one class".
+        not_scorable: classes too small for out-of-fold predictions.
+    """
+
+    images: pd.DataFrame
+    classes: tuple[str, ...]
+    empty_classes: tuple[str, ...] = ()
+    pairs: pd.DataFrame | None = None
+    neighbours: Neighbours | None = None
+    cross_validation: CrossValidation | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    not_scorable: tuple[str, ...] = ()
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A number a check compares with: what it means and where it comes from."""
+
+    value: float
+    meaning: str
+    source: str
+    low: float = 0.0
+    high: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the function of a check returns.
+
+    Attributes:
+        findings: schema `tables.FINDINGS`.
+        scores: schema `tables.SCORES`, one row an image in the order of `Evidence.images`;
+            None for a check that is about classes or the dataset.
+        metrics: figures for summary.json: numbers, text, lists and dictionaries of these.
+        summary: one sentence for the report, figures with units.
+    """
+
+    findings: pd.DataFrame
+    scores: pd.DataFrame | None
+    summary: str
+    metrics: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CheckMeta:
+    """What a check is, apart from its function. Its documentation is its module's docstring.
+
+    Attributes:
+        code: name in files and on the command line, in the field's own words.
+        title: name in the report.
+        cause: the cause of not learning that it is evidence of, a key of `causes.CAUSES`.
+        needs: columns of `Evidence.images` and fields of `Evidence` without which it is skipped.
+        fix: what to do about a finding.
+    """
+
+    code: str
+    title: str
+    about: About
+    cause: str
+    needs: tuple[str, ...]
+    fix: str
+    thresholds: Mapping[str, Threshold] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How a check ended. `outcome` is there if and only if the status is ok."""
+
+    meta: CheckMeta
+    status: Status
+    reason: str = ""
+    outcome: Outcome | None = None
+    seconds: float = 0.0
