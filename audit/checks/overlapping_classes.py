@@ -35,24 +35,28 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
 
     _, labels, probabilities, classes = scored_labels(evidence)
     overlaps = find_overlapping_classes(labels=labels, pred_probs=probabilities,
-                                        asymmetric=False, verbose=False)
+                                        asymmetric=False)
     sizes = [(labels == index).sum() for index in range(len(classes))]
-    rows, pairs = [], []
+    rows: list[dict[str, object]] = []
+    pairs: list[dict[str, object]] = []
+    touched = 0
     for index_a, index_b, mixed in zip(overlaps["Class Index A"], overlaps["Class Index B"],
                                        overlaps["Num Overlapping Examples"], strict=True):
         share = float(mixed / max(sizes[index_a] + sizes[index_b], 1))
         if not mixed or len(rows) == MOST_PAIRS:
             continue
         first, second = sorted((classes[index_a], classes[index_b]))
+        is_flagged = share >= thresholds["share"]
+        touched += int(mixed) if is_flagged else 0
         rows.append(finding(
             META, f"{first} | {second}", 1 - share,
             f'{mixed:.0f} images of "{first}" and "{second}" look like the other '
-            f"({100 * share:.1f} % of both)", is_flagged=share >= thresholds["share"]))
+            f"({100 * share:.1f} % of both)", is_flagged=is_flagged))
         pairs.append({"classes": [first, second], "images": int(mixed), "share": share})
     flagged = [row for row in rows if row["is_flagged"]]
     named = ", ".join(str(row["subject"]).replace(" | ", " and ") for row in flagged[:3])
     more = f" and {len(flagged) - 3} more pairs" if len(flagged) > 3 else ""  # noqa: PLR2004
     return Outcome(findings_table(rows), None,
                    f"mixed up: {named}{more}" if flagged else "none found",
-                   {"count": len(flagged), "share": max((one["share"] for one in pairs), default=0),
+                   {"count": len(flagged), "share": touched / len(labels),
                     "pairs": pairs})

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from audit.representations.cnn import CompactCNN
-from audit.representations.pretrained import (
-    Pretrained,
-    WeightsUnavailableError,
-    load_pretrained,
-)
+from audit.representations.external import GivenEmbeddings
+from audit.representations.pretrained import WeightsUnavailableError, load_pretrained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from audit.imagestore import TensorStore
@@ -34,6 +33,10 @@ class Backbone(Protocol):
     def embed(self, tensors: TensorStore, rows: NDArray[np.int64],
               advance: Callable[[int], None]) -> NDArray[np.float32]:
         """Embeddings `(len(rows), d)` that know nothing of the labels."""
+        ...
+
+    def steps(self, images: int) -> int:
+        """Steps that `cross_validate` will tell `advance` of, in all."""
         ...
 
     def cross_validate(
@@ -61,10 +64,17 @@ def choose_backbone(name: str, say: Callable[[str], None]) -> tuple[Backbone, tu
     try:
         return load_pretrained(DEFAULT_PRETRAINED, say), ()
     except WeightsUnavailableError:
-        return CompactCNN(), (
-            f"pretrained weights for {DEFAULT_PRETRAINED} are neither on disk nor reachable: using "
-            f"{CompactCNN.description}, which finds fewer wrong labels. To use them: put the file "
-            "in ~/.keras/models.",)
+        note = (f"pretrained weights for {DEFAULT_PRETRAINED} are neither on disk nor reachable: "
+                f"using {CompactCNN.description}, which finds fewer wrong labels. To use them: "
+                "put the file in ~/.keras/models.")
+        say(note)
+        return CompactCNN(), (note,)
 
 
-__all__ = ["AUTO", "Backbone", "CompactCNN", "Pretrained", "choose_backbone"]
+def given_embeddings(path: Path, image_ids: pd.Series) -> Backbone:
+    """The user's own embeddings, behind the same interface.
+
+    Raises:
+        UsageError: the file does not fit the images.
+    """
+    return GivenEmbeddings(path, image_ids)

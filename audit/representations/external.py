@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import UsageError
+from audit.representations.head import STEPS, cross_validate_head
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from audit.imagestore import TensorStore
 
 SUM_TOLERANCE = 1e-3
 
@@ -46,33 +49,71 @@ def read_probabilities(path: Path, image_ids: pd.Series, readable: NDArray[np.bo
     return values
 
 
-def read_embeddings(path: Path, image_ids: pd.Series, readable: NDArray[np.bool_],
-                    ) -> NDArray[np.float32]:
-    """Read a `.npy` of one row an image in the order of images.parquet, or a table by `image_id`.
+class GivenEmbeddings:
+    """A backbone that looks up embeddings instead of computing them, with a linear Keras head."""
 
-    Returns:
-        `(n, d)` float32, NaN for images that are not readable.
+    name = "given"
+    tensor_size = 48
+    """Only duplicates are confirmed on tensors then, at 32 px."""
 
-    Raises:
-        UsageError: the rows do not fit the images.
-    """
-    if path.suffix.lower() == ".npy":
-        try:
-            values = np.load(path, allow_pickle=False).astype(np.float32)
-        except (OSError, ValueError) as error:
-            message = f"{path} cannot be read as an array ({error}). Give a .npy of numbers."
-            raise UsageError(message) from error
-        if values.ndim != 2 or len(values) != len(image_ids):  # noqa: PLR2004
-            message = (f"{path} must have one row for each of the {len(image_ids)} images, in the "
-                       f"order of images.parquet. Got shape {values.shape} instead.")
+    def __init__(self, path: Path, image_ids: pd.Series) -> None:
+        """Read a `.npy` of one row an image in the order of images.parquet, or a table.
+
+        Raises:
+            UsageError: the rows do not fit the images.
+        """
+        self.description = f"a linear Keras head on your own embeddings ({path.name})"
+        self._path = path
+        self._image_ids = image_ids
+        self._values = _read_embeddings(path, image_ids)
+
+    def steps(self, images: int) -> int:
+        """Steps of the bar of cross-validation."""
+        del images
+        return STEPS
+
+    def embed(self, tensors: TensorStore, rows: NDArray[np.int64],
+              advance: Callable[[int], None]) -> NDArray[np.float32]:
+        """Embeddings of readable images `rows`.
+
+        Raises:
+            UsageError: one of them has none.
+        """
+        del tensors
+        chosen = self._values[rows]
+        bad = ~np.isfinite(chosen).all(axis=1)
+        if bad.any():
+            absent = self._image_ids.iloc[rows[bad][0]]
+            message = (f"{self._path} must hold finite numbers for each readable image. "
+                       f'{int(bad.sum())} have none, such as "{absent}".')
             raise UsageError(message)
-    else:
-        values = _numbers(path, _by_image(path, image_ids, readable)).astype(np.float32)
-    if not np.isfinite(values[readable]).all():
-        message = f"{path} must hold finite numbers for each readable image."
+        advance(len(rows))
+        return chosen
+
+    def cross_validate(
+        self, tensors: TensorStore, rows: NDArray[np.int64], embeddings: NDArray[np.float32],
+        labels: NDArray[np.int64], folds: NDArray[np.int64], classes: int, seed: int,
+        advance: Callable[[int], None],
+    ) -> tuple[NDArray[np.float64], float]:
+        """Out-of-fold probabilities of the head. See `head.cross_validate_head`."""
+        del tensors, rows
+        return cross_validate_head(embeddings, labels, folds, classes, seed, advance)
+
+
+def _read_embeddings(path: Path, image_ids: pd.Series) -> NDArray[np.float32]:
+    if path.suffix.lower() != ".npy":
+        table = _by_image(path, image_ids, np.zeros(len(image_ids), bool))
+        return _numbers(path, table).astype(np.float32)
+    try:
+        values = np.load(path, allow_pickle=False).astype(np.float32)
+    except (OSError, ValueError) as error:
+        message = f"{path} cannot be read as an array ({error}). Give a .npy of numbers."
+        raise UsageError(message) from error
+    if values.ndim != 2 or len(values) != len(image_ids):  # noqa: PLR2004
+        message = (f"{path} must have one row for each of the {len(image_ids)} images, in the "
+                   f"order of images.parquet. Got shape {values.shape} instead.")
         raise UsageError(message)
-    values[~readable] = np.nan
-    return values
+    return np.asarray(values)
 
 
 def _by_image(path: Path, image_ids: pd.Series, readable: NDArray[np.bool_]) -> pd.DataFrame:

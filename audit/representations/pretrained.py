@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audit.errors import UsageError
-from audit.representations.head import cross_validate_head
+from audit.representations.head import STEPS, cross_validate_head
 from audit.representations.keras_runtime import load_keras
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ class Pretrained:
         self.description = f"{name} (ImageNet), frozen, and a linear Keras head"
         self._network = network
         self._preprocess = preprocess
+
+    def steps(self, images: int) -> int:
+        """Steps of the bar of cross-validation."""
+        del images
+        return STEPS
 
     def embed(self, tensors: TensorStore, rows: NDArray[np.int64],
               advance: Callable[[int], None] = lambda _: None) -> NDArray[np.float32]:

@@ -1,0 +1,78 @@
+# Every target sets itself up: the virtual environment is made and brought up to the lock file
+# when it is first needed, and left alone when nothing changed.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+DEMO   := reports/.demo
+
+BIN      := $(VENV)/bin
+PIP      := $(BIN)/python -m pip --disable-pip-version-check --quiet
+RUNTIME  := $(VENV)/.runtime-installed
+DEVTOOLS := $(VENV)/.dev-installed
+
+$(RUNTIME): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13) and \
+	  "make: Python 3.11 to 3.13 is needed, %s is %d.%d. Give another: make PYTHON=python3.12 ..." \
+	  % ("$(PYTHON)", *v))'
+	@echo "make: installing the locked dependencies into $(VENV) (once, about 1.5 GB)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEVTOOLS): $(RUNTIME) requirements-dev.lock
+	@echo "make: installing the locked development tools into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.PHONY: help
+help:  ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  ARGS="..." is passed on, as in: make audit DATA=photos ARGS="--backbone cnn --folds 10"'
+
+.PHONY: install
+install: $(RUNTIME)  ## Make the virtual environment (the other targets do it themselves)
+
+.PHONY: audit
+audit: $(RUNTIME)  ## Audit DATA=folder or table; without DATA, a demo with planted faults
+ifdef DATA
+	@$(BIN)/audit run "$(DATA)" $(ARGS)
+else
+	@rm -rf $(DEMO)
+	@$(BIN)/audit demo $(DEMO)/digits
+	@$(BIN)/audit run $(DEMO)/digits --backbone cnn $(ARGS)
+endif
+
+.PHONY: checks
+checks: $(RUNTIME)  ## List every check; ARGS=CODE explains one
+	@$(BIN)/audit checks $(ARGS)
+
+.PHONY: test
+test: $(DEVTOOLS)  ## Run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(DEVTOOLS)  ## Style and strict types
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+.PHONY: bench
+bench: $(DEVTOOLS)  ## Measure against CleanVision and hand-written code; ARGS=FOLDER OF PHOTOS
+	@$(BIN)/python -m benchmarks.measure_images $(ARGS)
+
+.PHONY: lock
+lock:  ## Resolve the dependencies anew and write the lock files (needs uv)
+	@uv pip compile pyproject.toml --extra build --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --output-file requirements.lock
+	@uv pip compile pyproject.toml --extra build --extra dev --extra review --extra bench \
+	  --constraints requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --output-file requirements-dev.lock
+
+.PHONY: clean
+clean:  ## Remove the virtual environment and caches; reports stay
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

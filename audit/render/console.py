@@ -1,0 +1,52 @@
+"""The last lines of `audit run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from audit.render.html import ReportData
+
+from audit.render.words import headline, next_step, percent, trust
+
+
+def print_summary(console: Console, report: ReportData, path: str) -> None:
+    """Print the ranked causes, what was found well, what could not be checked, and the path."""
+    console.print()
+    console.print(Text(headline(report.name, len(report.evidence.images),
+                                len(report.evidence.classes), report.seconds, report.digest)))
+    console.print()
+    if report.causes:
+        grid = Table(box=None, padding=(0, 1), pad_edge=False, show_header=True,
+                     header_style="bold")
+        grid.add_column("")
+        grid.add_column("Why a network may not be learning from this data", overflow="fold")
+        grid.add_column("", ratio=1, overflow="fold")
+        grid.add_column("touches", justify="right", no_wrap=True)
+        for rank, cause in enumerate(report.causes, 1):
+            grid.add_row(str(rank), Text(cause.title), Text(cause.summary), percent(cause.share))
+        console.print(grid)
+    else:
+        console.print("Nothing was found that would keep a network from learning.")
+    console.print()
+    for note in report.notes:
+        console.print(Text(f"Note: {note}"))
+    lines = [("Found well", ", ".join(report.found_well) or "nothing"),
+             ("Not checked", "; ".join(f"{title} ({reason})"
+                                       for title, reason in report.not_checked)),
+             ("How far to trust this", trust(report.accuracy, report.model,
+                                             len(report.evidence.classes))),
+             ("Next", next_step(report.label_flags, report.conflicts)),
+             ("Report", path)]
+    summary = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    summary.add_column(style="bold", no_wrap=True)
+    summary.add_column(overflow="fold")
+    for name, text in lines:
+        if text:
+            summary.add_row(name, Text(text))
+    console.print(summary)

@@ -1,0 +1,103 @@
+"""From the results of checks to the tables and the summary that a run writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from audit import tables
+from audit.causes import Cause, found_well, not_checked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audit.types import CheckResult, Evidence, Ingested
+
+
+def images_table(evidence: Evidence, results: Sequence[CheckResult]) -> pd.DataFrame:
+    """One row an image: labels first, then a flag and a score for each image check.
+
+    A check that did not run leaves its columns null: it is not a pass.
+    """
+    images = evidence.images
+    columns: dict[str, object] = {
+        "image_id": images["image_id"], "split": images["split"],
+        "given_label": images["given_label"], "predicted_label": predicted_labels(evidence)}
+    image_checks = [one for one in results if one.meta.about == "image"]
+    image_checks.sort(key=lambda one: (one.meta.code != "label", one.meta.code))
+    for one in image_checks:
+        scores = one.outcome.scores if one.outcome else None
+        score_name, flag_name = f"{one.meta.code}_score", f"is_{one.meta.code}_issue"
+        flags = pd.array([pd.NA] * len(images) if scores is None else scores["is_issue"],
+                         dtype="boolean")
+        score = np.full(len(images), np.nan) if scores is None else scores["score"].to_numpy()
+        pair = {score_name: score, flag_name: flags}
+        first = score_name if one.meta.code == "label" else flag_name
+        columns[first] = pair.pop(first)
+        columns.update(pair)
+    return pd.DataFrame(columns)
+
+
+def predicted_labels(evidence: Evidence) -> list[str]:
+    """The most probable class of each image out of fold; empty where it was not predicted."""
+    if evidence.cross_validation is None:
+        return [""] * len(evidence.images)
+    probabilities = evidence.cross_validation.probabilities
+    known = np.isfinite(probabilities).all(axis=1)
+    best = np.where(known, np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1), -1)
+    return [evidence.classes[column] if column >= 0 else "" for column in best]
+
+
+def findings_table(results: Sequence[CheckResult]) -> pd.DataFrame:
+    """All findings, by check, worst first."""
+    parts = [one.outcome.findings for one in results if one.outcome is not None]
+    return (pd.concat(parts, ignore_index=True) if parts
+            else tables.make(tables.FINDINGS, []))
+
+
+def summarise(ingested: Ingested, evidence: Evidence, results: Sequence[CheckResult],
+              causes: Sequence[Cause], notes: Sequence[str], digest: str) -> dict[str, object]:
+    """The contents of summary.json."""
+    images = evidence.images
+    validation = evidence.cross_validation
+    return {
+        "dataset": {
+            "digest": digest, "images": len(images), "classes": list(evidence.classes),
+            "readable": int((images["status"] != "unreadable").sum()),
+            "splits": {str(name): int(count) for name, count
+                       in images["split"].value_counts().sort_index().items() if name},
+            "empty_classes": list(ingested.empty_classes),
+            "files_not_counted": len(ingested.not_counted),
+        },
+        "model": {
+            "description": validation.model if validation else None,
+            "out_of_fold_accuracy": out_of_fold_accuracy(evidence),
+            "training_accuracy": validation.training_accuracy if validation else None,
+        },
+        "causes": [{"rank": rank, "cause": one.key, "title": one.title, "summary": one.summary,
+                    "share_touched": one.share, "checks": list(one.checks)}
+                   for rank, one in enumerate(causes, 1)],
+        "found_well": found_well(results),
+        "not_checked": [{"check": title, "reason": reason}
+                        for title, reason in not_checked(results)],
+        "checks": [{"code": one.meta.code, "title": one.meta.title, "status": one.status,
+                    "reason": one.reason,
+                    "summary": one.outcome.summary if one.outcome else None,
+                    "flagged": int(one.outcome.findings["is_flagged"].sum())
+                    if one.outcome else None,
+                    "metrics": dict(one.outcome.metrics) if one.outcome else None}
+                   for one in results],
+        "notes": list(notes),
+        "not_counted": dict(list(ingested.not_counted.items())[:1000]),
+    }
+
+
+def out_of_fold_accuracy(evidence: Evidence) -> float | None:
+    """Share of predicted images whose most probable class is the given one."""
+    predicted = np.array(predicted_labels(evidence), object)
+    known = predicted != ""
+    if not known.any():
+        return None
+    return float((predicted[known] == evidence.images["given_label"].to_numpy()[known]).mean())

@@ -1,0 +1,138 @@
+"""The only code that reads or writes a run's files.
+
+Each file is written under a temporary name, flushed to disk and renamed, so that it is there whole
+or not at all. `run.json` comes last: a folder without it is not a finished run.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+RUN_FILE = "run.json"
+_WORK = ".work-"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class RunDir:
+    """A folder that one run writes. Created on first use; see `discard` for a run that failed."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; nothing is written yet."""
+        self.path = path
+        self._is_new = not path.exists()
+
+    def work_folder(self) -> Path:
+        """A folder for files of this run only, beside its results. See `clear_work`."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        work = self.path / f"{_WORK}{os.getpid()}"
+        work.mkdir()
+        return work
+
+    def clear_work(self) -> None:
+        """Remove work folders: this run's, and those of runs into this folder that were killed."""
+        for left in self.path.glob(f"{_WORK}*"):
+            owner = left.name.removeprefix(_WORK)
+            if owner == str(os.getpid()) or not _is_running(owner):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def begin(self) -> None:
+        """Declare the folder unfinished, before the first result is written."""
+        (self.path / RUN_FILE).unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Leave nothing behind of a run that was interrupted: empty new folders go."""
+        self.clear_work()
+        if self._is_new:
+            with suppress(OSError):  # it holds files, so it stays
+                self.path.rmdir()
+                self.path.parent.rmdir()
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write one file atomically."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        target = self.path / name
+        temporary = self.path / f".{name}.{os.getpid()}.tmp"
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return target
+
+    def write_json(self, name: str, content: object) -> Path:
+        """Write JSON, indented, with NaN as null."""
+        text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+        return self.write(name, (text + "\n").encode())
+
+    def write_table(self, stem: str, table: pd.DataFrame, *, csv: bool = True) -> None:
+        """Write `stem.parquet` and, unless told not to, `stem.csv`."""
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, index=False)
+        self.write(f"{stem}.parquet", buffer.getvalue())
+        if csv:
+            self.write(f"{stem}.csv", safe_csv(table).encode())
+
+    def write_array(self, name: str, array: NDArray[np.floating]) -> None:
+        """Write a `.npy` file."""
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        self.write(name, buffer.getvalue())
+
+    def point_latest(self) -> None:
+        """Let the link `latest` beside this folder lead to it."""
+        link = self.path.parent / "latest"
+        temporary = self.path.parent / f".latest.{os.getpid()}.tmp"
+        with suppress(OSError):  # a file system without links has no `latest`
+            temporary.symlink_to(self.path.name, target_is_directory=True)
+            temporary.replace(link)
+
+
+def safe_csv(table: pd.DataFrame) -> str:
+    """CSV that a spreadsheet shows and does not run.
+
+    A text cell that begins like a formula gets a leading apostrophe (OWASP, "CSV Injection").
+    """
+    safe = table.copy()
+    for name in safe.columns:
+        if safe[name].dtype == object or str(safe[name].dtype).startswith("str"):
+            safe[name] = safe[name].map(
+                lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(
+                    _FORMULA_STARTS) else cell)
+    return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def _is_running(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _plain(value: Any) -> Any:
+    """Values as JSON has them."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return round(value, 6) if np.isfinite(value) else None
+    return value

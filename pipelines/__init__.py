@@ -1,0 +1,1 @@
+"""How the stages of `audit` are put together into things a person runs, and the command line."""

@@ -1,0 +1,241 @@
+"""The main job: a folder or a table → a report.
+
+ingest → measure → represent → cross-validate → check → report; no stage reaches back.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from audit import __version__, tables
+from audit.causes import found_well, not_checked, rank_causes
+from audit.digest import dataset_digest
+from audit.engines import Failure, map_isolated
+from audit.imagestore import TensorStore, Thumbnails, ThumbnailWriter
+from audit.ingest import open_dataset
+from audit.measures import UNREADABLE, MeasureImage, Measurement, failed_measurement
+from audit.registry import all_checks, run_checks
+from audit.render import ReportData, render_report
+from audit.representations import (
+    assign_folds,
+    choose_backbone,
+    cross_validate,
+    find_pairs,
+    given_embeddings,
+    group_together,
+    nearest,
+    read_probabilities,
+    sets_of,
+)
+from audit.results import findings_table, images_table, out_of_fold_accuracy, summarise
+from audit.rundir import RunDir
+from audit.types import CrossValidation, Evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audit.representations import Backbone
+    from audit.types import CheckResult, Ingested
+    from pipelines.progress import Stages
+    from pipelines.settings import Settings
+
+IMAGE_TIMEOUT_S = 8.0
+"""Longest that one image may take to measure before its worker is ended: a whole photo of 89
+megapixels takes 2 s."""
+
+REPORTS = Path("reports")
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run that was written."""
+
+    path: Path
+    report: ReportData
+
+
+def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
+    """Audit a dataset and write its run folder.
+
+    Raises:
+        UsageError: an option, a path or a file of the user's is wrong.
+        UnauditableError: there is no image.
+    """
+    begun = time.perf_counter()
+    started = datetime.now(UTC)
+    with stages.stage("listing"):
+        ingested = open_dataset(settings.data, settings.labels, settings.label_column)
+    name = _dataset_name(settings.data)
+    run = RunDir(settings.out or REPORTS / name / started.strftime("%Y%m%dT%H%M%S.%fZ"))
+    try:
+        run.clear_work()
+        work = run.work_folder()
+        backbone, notes = _backbone(settings, ingested, stages)
+        measures, tensors, thumbnails = _measure(settings, ingested, backbone, work, stages)
+        images = pd.concat([ingested.manifest, measures], axis=1)
+        evidence, embeddings, more_notes = _represent(
+            settings, ingested, images, tensors, backbone, stages)
+        with stages.stage("checking", images=len(images)):
+            results = list(run_checks(all_checks(), evidence, settings.thresholds,
+                                      settings.disabled))
+        digest = dataset_digest(images)
+        causes = rank_causes(results)
+        validation = evidence.cross_validation
+        report = ReportData(
+            name=name, digest=digest, seconds=time.perf_counter() - begun, evidence=evidence,
+            results=results, causes=causes, found_well=found_well(results),
+            not_checked=not_checked(results), accuracy=out_of_fold_accuracy(evidence),
+            model=validation.model if validation else "", stages=stages.timings,
+            notes=(*ingested.notes, *notes, *more_notes), not_counted=ingested.not_counted,
+            version=__version__)
+        _write(run, settings, ingested, report, thumbnails, embeddings, started, stages)
+    except BaseException:
+        run.discard()
+        raise
+    run.clear_work()
+    if settings.out is None:
+        run.point_latest()
+    return FinishedRun(run.path, report)
+
+
+def _dataset_name(data: Path) -> str:
+    resolved = data.resolve()
+    return resolved.stem if data.is_file() else resolved.name or "dataset"
+
+
+def _backbone(settings: Settings, ingested: Ingested, stages: Stages,
+              ) -> tuple[Backbone, tuple[str, ...]]:
+    """The network to use. Where nothing will be trained, none is loaded."""
+    if settings.embeddings is not None:
+        return given_embeddings(settings.embeddings, ingested.manifest["image_id"]), ()
+    trains = ingested.manifest["given_label"].nunique() > 1
+    if settings.pred_probs is not None or not trains:
+        return choose_backbone("cnn", stages.say)
+    with stages.stage("loading the network"):
+        return choose_backbone(settings.backbone, stages.say)
+
+
+def _measure(settings: Settings, ingested: Ingested, backbone: Backbone, work: Path,
+             stages: Stages) -> tuple[pd.DataFrame, TensorStore, Thumbnails]:
+    """Decode each image once, in worker processes."""
+    paths = ingested.manifest["path"].tolist()
+    tensors = TensorStore.create(work / "tensors.npy", len(paths), backbone.tensor_size)
+    writer = ThumbnailWriter(work / "thumbnails.bin", len(paths))
+    rows: list[dict[str, object]] = [{} for _ in paths]
+    with stages.stage("measuring", images=len(paths)) as advance:
+        for item, answer in map_isolated(
+                MeasureImage(tensors), enumerate(paths), workers=settings.workers,
+                timeout_s=IMAGE_TIMEOUT_S):
+            measurement = _failed(item, answer) if isinstance(answer, Failure) else answer
+            rows[measurement.row] = measurement.measures
+            writer.write(measurement.row, measurement.thumbnail)
+            advance(1)
+    return tables.make(tables.MEASURES, rows), tensors, writer.close()
+
+
+def _failed(item: tuple[int, str], failure: Failure) -> Measurement:
+    row, path = item
+    return failed_measurement(row, {"extension": Path(path).suffix.lower()},
+                              failure.kind, failure.reason)
+
+
+def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
+               tensors: TensorStore, backbone: Backbone, stages: Stages,
+               ) -> tuple[Evidence, np.ndarray, tuple[str, ...]]:
+    """Embeddings, neighbours, duplicate pairs, leak-safe folds, out-of-fold probabilities."""
+    readable = (images["status"] != UNREADABLE).to_numpy()
+    rows = np.flatnonzero(readable)
+    with stages.stage("embedding", images=len(rows)) as advance:
+        known = backbone.embed(tensors, rows, advance)
+        embeddings = np.full((len(images), known.shape[1]), np.nan, np.float32)
+        embeddings[rows] = known
+    with stages.stage("finding duplicates", images=len(rows)):
+        neighbours = nearest(embeddings)
+        pairs = find_pairs(images, tensors, neighbours)
+    classes = tuple(sorted(images["given_label"].unique()))
+    validation, missing, not_scorable, notes = None, {}, (), ()
+    groups = group_together(sets_of(pairs, len(images)), images["group"])
+    folds = assign_folds(images["given_label"], groups, readable, settings.folds, settings.seed)
+    if settings.pred_probs is not None:
+        probabilities = read_probabilities(settings.pred_probs, images["image_id"], readable,
+                                           classes)
+        validation = CrossValidation(probabilities, np.full(len(images), -1), float("nan"),
+                                     f"your own model ({settings.pred_probs.name})")
+    elif folds is None:
+        missing = {"cross_validation": _why_no_folds(classes)}
+    else:
+        not_scorable, notes = folds.not_scorable, folds.notes
+        with stages.stage("cross-validating", images=int((folds.fold >= 0).sum()),
+                          steps=backbone.steps(int((folds.fold >= 0).sum()))) as advance:
+            validation = cross_validate(
+                images["given_label"], classes, folds,
+                lambda chosen, labels, fold, count: backbone.cross_validate(
+                    tensors, chosen, embeddings[chosen], labels, fold, count, settings.seed,
+                    advance),
+                backbone.description)
+    return Evidence(
+        images=images, classes=classes, empty_classes=ingested.empty_classes, pairs=pairs,
+        neighbours=neighbours, cross_validation=validation, missing=missing,
+        not_scorable=not_scorable, seed=settings.seed), embeddings, notes
+
+
+def _why_no_folds(classes: Sequence[str]) -> str:
+    if len(classes) == 1:
+        return f'there is only one class, "{classes[0]}"'
+    return "fewer than 2 classes have 2 unrelated readable images"
+
+
+def _write(run: RunDir, settings: Settings, ingested: Ingested, report: ReportData,
+           thumbnails: Thumbnails, embeddings: np.ndarray, started: datetime, stages: Stages,
+           ) -> None:
+    evidence, results = report.evidence, report.results
+    with stages.stage("writing"):
+        run.begin()
+        run.write_table("images", images_table(evidence, results))
+        run.write_table("measures", evidence.images.drop(columns="path"), csv=False)
+        run.write_table("findings", findings_table(results))
+        run.write_array("embeddings.npy", embeddings)
+        if evidence.cross_validation is not None:
+            probabilities = pd.DataFrame(evidence.cross_validation.probabilities,
+                                         columns=list(evidence.classes))
+            probabilities.insert(0, "image_id", evidence.images["image_id"],
+                                 allow_duplicates=True)
+            run.write_table("pred_probs", probabilities, csv=False)
+        run.write_json("summary.json", summarise(
+            ingested, evidence, results, report.causes, report.notes, report.digest))
+        run.write("report.html", render_report(report, thumbnails).encode())
+    run.write_json("run.json", {
+        "version": __version__, "settings": settings.as_json(), "digest": report.digest,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": report.seconds, "stages": stages.timings,
+        "check_seconds": {one.meta.code: one.seconds for one in results},
+        "peak_memory_mib": _peak_memory_mib(), "python": platform.python_version(),
+        "platform": platform.platform(), "packages": _versions()})
+
+
+def _versions() -> dict[str, str]:
+    names = ("tensorflow", "keras", "cleanlab", "numpy", "pandas", "scikit-learn", "pillow",
+             "simplejpeg", "opencv-python-headless")
+    return {name: version(name) for name in names}
+
+
+def _peak_memory_mib() -> dict[str, float]:
+    """Largest resident memory of this process and of its largest worker, in MiB."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return {}
+    unit = 1024**2 if sys.platform == "darwin" else 1024
+    return {name: round(resource.getrusage(who).ru_maxrss / unit, 1)
+            for name, who in (("main", resource.RUSAGE_SELF),
+                              ("largest_worker", resource.RUSAGE_CHILDREN))}

@@ -1,0 +1,158 @@
+"""The command line. Nothing slow is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+INTERRUPTED = 130
+"""Exit code of a run ended by Ctrl-C: 128 + SIGINT, as shells have it."""
+
+app = typer.Typer(
+    name="audit", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
+    help="Why is my image classification network not learning, and what do I fix first?",
+    context_settings={"help_option_names": ["-h", "--help"]})
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+def main() -> None:
+    """Entry point of the command `audit`."""
+    app()
+
+
+@app.command()
+def run(
+    data: Annotated[Path, typer.Argument(
+        help="Folder with one sub-folder a class (perhaps under train/val/test), or a CSV or "
+             "Parquet table path,label[,split][,group].")],
+    out: Annotated[Path | None, typer.Option(
+        help="Folder for the results. Default: reports/<dataset>/<run id>.")] = None,
+    labels: Annotated[Path | None, typer.Option(
+        help="Table to read labels from; its paths are relative to DATA.")] = None,
+    label_column: Annotated[str, typer.Option(help="Column of the table with labels.")] = "label",
+    backbone: Annotated[str, typer.Option(
+        help="auto, cnn, or a network of keras.applications such as mobilenet_v2.")] = "auto",
+    folds: Annotated[int, typer.Option(help="Folds of the cross-validation.")] = 5,
+    seed: Annotated[int, typer.Option(help="Same data, seed and versions: same findings.")] = 0,
+    workers: Annotated[int | None, typer.Option(
+        help="Processes that read images. Default: one a core.")] = None,
+    engine: Annotated[str, typer.Option(help="Where images are measured: local.")] = "local",
+    pred_probs: Annotated[Path | None, typer.Option(
+        help="Out-of-fold probabilities of your own model: image_id and one column a class.",
+    )] = None,
+    embeddings: Annotated[Path | None, typer.Option(
+        help="Embeddings of your own model: .npy in the order of images.csv, or a table with "
+             "image_id.")] = None,
+    config: Annotated[Path | None, typer.Option(
+        help="TOML with thresholds, a table [checks.CODE] a check.")] = None,
+    no_cache: Annotated[bool, typer.Option(
+        "--no-cache", help="Compute everything anew (nothing is kept between runs yet).")] = False,
+    debug: Debug = False,
+) -> None:
+    """Audit an image dataset: what is wrong with it, ranked, with pictures."""
+    del no_cache
+    with _explained(debug=debug):
+        from rich.console import Console  # noqa: PLC0415
+
+        from audit.render import print_summary  # noqa: PLC0415
+        from pipelines.audit_dataset import audit_dataset  # noqa: PLC0415
+        from pipelines.progress import Stages  # noqa: PLC0415
+        from pipelines.settings import Settings, available_cores, read_config  # noqa: PLC0415
+
+        thresholds, disabled = read_config(config) if config else ({}, frozenset[str]())
+        settings = Settings(
+            data=data, out=out, labels=labels, label_column=label_column, backbone=backbone,
+            folds=folds, seed=seed, workers=workers if workers is not None else available_cores(),
+            engine=engine, pred_probs=pred_probs, embeddings=embeddings, thresholds=thresholds,
+            disabled=disabled)
+        finished = audit_dataset(settings, Stages(Console(stderr=True)))
+        print_summary(Console(), finished.report, str(finished.path / "report.html"))
+        _compare_with_planted(data, finished.path)
+
+
+@app.command()
+def checks(
+    code: Annotated[str | None, typer.Argument(help="Code of a check, such as label.")] = None,
+    debug: Debug = False,
+) -> None:
+    """List every check, or explain one: meaning, thresholds and where they come from, fix."""
+    with _explained(debug=debug):
+        from pipelines.show_checks import show_checks  # noqa: PLC0415
+
+        show_checks(code)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; must not exist or be empty.")],
+    seed: Annotated[int, typer.Option(help="Which images get which fault.")] = 0,
+    debug: Debug = False,
+) -> None:
+    """Make a small real dataset (scanned digits) with planted, recorded faults of every kind."""
+    with _explained(debug=debug):
+        from pipelines.build_demo import build_demo  # noqa: PLC0415
+
+        count = build_demo(folder, seed)
+        typer.echo(f"{count} images with planted faults in {folder}. Next: audit run {folder}")
+
+
+def _compare_with_planted(data: Path, run_path: Path) -> None:
+    """After an audit of the demo: what was planted against what was found."""
+    from pipelines.score_demo import PLANTED_FILE, print_planted_against_found  # noqa: PLC0415
+
+    if (data / PLANTED_FILE).is_file():
+        print_planted_against_found(data, run_path)
+
+
+@contextmanager
+def _explained(*, debug: bool) -> Iterator[None]:
+    """Turn errors meant for the user into one line and an exit code."""
+    from audit.errors import AuditError  # noqa: PLC0415
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)  # a pipeline's stop is as clean as Ctrl-C
+    try:
+        yield
+    except AuditError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt as error:
+        _complain("interrupted; no results were written.")
+        _hush()
+        raise typer.Exit(INTERRUPTED) from error
+    except OSError as error:
+        if debug:
+            raise
+        _complain(f"{error.strerror or error}: {error.filename or 'no file named'}. Nothing was "
+                  "changed; mend it and run again.")
+        raise typer.Exit(2) from error
+    except BrokenPipeError:
+        _hush()
+
+
+def _complain(text: str) -> None:
+    typer.echo(f"audit: {text}", err=True)
+
+
+def _hush() -> None:
+    """Keep the interpreter from complaining while it shuts down."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the very end
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Planted against found, a kind a row: how well the audit did on the demo."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLANTED_FILE = "planted.csv"
+
+FOUND_BY = {
+    "wrong label": ("label",),
+    "exact duplicate": ("exact_duplicates",),
+    "near duplicate": ("near_duplicates",),
+    "conflict": ("label_conflict",),
+    "leak": ("split_leak",),
+    "dark": ("dark",),
+    "blurry": ("blurry",),
+    "truncated": ("damaged_file", "unreadable_file"),
+    "zero bytes": ("empty_file",),
+    "text named .jpg": ("unreadable_file",),
+    "rare class": ("class_imbalance",),
+}
+"""Kind of fault → checks of which any must flag it."""
+
+
+@dataclass(frozen=True)
+class KindScore:
+    """One kind: faults planted, of those found, and what the same checks flagged beside them."""
+
+    kind: str
+    checks: tuple[str, ...]
+    planted: int
+    found: int
+    also_flagged: int
+
+
+def score_demo(data: Path, run: Path) -> tuple[list[KindScore], float]:
+    """Compare `planted.csv` with the findings of a run.
+
+    Returns:
+        A row a kind, and the average precision of the label score against the planted labels
+        over all images that were scored (NaN if none was).
+    """
+    from sklearn.metrics import average_precision_score  # noqa: PLC0415 - slow to import
+
+    planted = pd.read_csv(data / PLANTED_FILE, dtype=str, keep_default_na=False)
+    findings = pd.read_parquet(run / "findings.parquet")
+    findings = findings[findings["is_flagged"]]
+    scores = []
+    for kind, group in planted.groupby("kind"):
+        checks = FOUND_BY[str(kind)]
+        flagged = _flagged(findings[findings["check"].isin(checks)])
+        wanted = set(group["detail"] if kind == "rare class" else group["image_id"])
+        partners = set() if kind == "wrong label" else set(group["detail"])
+        scores.append(KindScore(str(kind), checks, len(wanted), len(wanted & flagged),
+                                len(flagged - wanted - partners)))
+    images = pd.read_parquet(run / "images.parquet")
+    scored = images[images["label_score"].notna()]
+    wrong = scored["image_id"].isin(planted.loc[planted["kind"] == "wrong label", "image_id"])
+    precision = (float(average_precision_score(wrong, 1 - scored["label_score"]))
+                 if wrong.any() else float("nan"))
+    return scores, precision
+
+
+def print_planted_against_found(data: Path, run: Path) -> None:
+    """Print the table that ends an audit of the demo."""
+    scores, precision = score_demo(data, run)
+    table = Table(title="Planted against found", title_justify="left", box=None, pad_edge=False)
+    for heading in ("fault", "planted", "found", "flagged beside them", "by"):
+        table.add_column(heading, justify="right" if "l" in heading[1:3] or heading == "found"
+                         else "left")
+    for one in scores:
+        table.add_row(one.kind, str(one.planted), str(one.found), str(one.also_flagged),
+                      ", ".join(one.checks))
+    console = Console()
+    console.print()
+    console.print(table)
+    console.print(f"Average precision of the label score against the planted labels: "
+                  f"{precision:.3f}")
+
+
+def _flagged(findings: pd.DataFrame) -> set[str]:
+    """Everything that findings are about: images, all members of sets, classes."""
+    names = set(findings["subject"])
+    for related in findings["related"]:
+        names |= set(json.loads(related))
+    return names

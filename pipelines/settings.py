@@ -1,0 +1,122 @@
+"""What a run is asked to do, checked before anything is read."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from audit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+LEAST_FOLDS, MOST_FOLDS = 2, 50
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of `audit run`; see its help for what they mean.
+
+    Attributes:
+        thresholds: check → name → value, in place of the check's own.
+        disabled: codes of checks that are not run.
+    """
+
+    data: Path
+    out: Path | None = None
+    labels: Path | None = None
+    label_column: str = "label"
+    backbone: str = "auto"
+    folds: int = 5
+    seed: int = 0
+    workers: int = field(default_factory=lambda: available_cores())
+    engine: str = "local"
+    pred_probs: Path | None = None
+    embeddings: Path | None = None
+    thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    disabled: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse what no run could make sense of."""
+        if not LEAST_FOLDS <= self.folds <= MOST_FOLDS:
+            raise UsageError(f"--folds must be from {LEAST_FOLDS} to {MOST_FOLDS}. "
+                             f"Got {self.folds} instead.")
+        if self.workers < 1:
+            raise UsageError(f"--workers must be 1 or more. Got {self.workers} instead.")
+        if self.seed < 0:
+            raise UsageError(f"--seed must be 0 or more. Got {self.seed} instead.")
+        if self.engine != "local":
+            raise UsageError(f'--engine must be local: "{self.engine}" is not in this version.')
+        for option, path in (("--pred-probs", self.pred_probs), ("--embeddings", self.embeddings)):
+            if path is not None and not path.is_file():
+                raise UsageError(f"{option} {path} does not exist. Give a file.")
+        if self.out is not None and self.out.exists() and not self.out.is_dir():
+            raise UsageError(f"--out {self.out} is a file. Give a folder.")
+
+    def as_json(self) -> dict[str, object]:
+        """The settings as run.json records them."""
+        return {
+            "data": str(self.data), "labels": _text(self.labels),
+            "label_column": self.label_column, "backbone": self.backbone, "folds": self.folds,
+            "seed": self.seed, "workers": self.workers, "engine": self.engine,
+            "pred_probs": _text(self.pred_probs), "embeddings": _text(self.embeddings),
+            "thresholds": {code: dict(values) for code, values in self.thresholds.items()},
+            "disabled": sorted(self.disabled),
+        }
+
+
+def available_cores() -> int:
+    """Cores this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def read_config(path: Path) -> tuple[dict[str, dict[str, float]], frozenset[str]]:
+    """Read thresholds and disabled checks from a TOML file.
+
+    It holds a table a check: `[checks.dark]` with `score = 0.25`, or `enabled = false`.
+
+    Raises:
+        UsageError: the file cannot be read, or names what does not exist.
+    """
+    from audit.registry import find_check, thresholds_of  # noqa: PLC0415 - imports every check
+
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"--config {path} cannot be read ({error}). Give a TOML file.") from error
+    unknown = sorted(set(content) - {"checks"})
+    if unknown or not isinstance(content.get("checks", {}), dict):
+        raise UsageError(f"--config {path} must hold tables [checks.CODE] only. "
+                         f"Got {', '.join(unknown) or 'checks that is no table'} instead.")
+    thresholds: dict[str, dict[str, float]] = {}
+    disabled = set()
+    for code, given in content.get("checks", {}).items():
+        check = find_check(code)
+        values = _table(path, code, given)
+        if not values.pop("enabled", True):
+            disabled.add(code)
+        thresholds[code] = {name: _number(path, code, name, value)
+                            for name, value in values.items()}
+        thresholds_of(check, thresholds[code])
+    return thresholds, frozenset(disabled)
+
+
+def _table(path: Path, code: str, given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict) or not isinstance(given.get("enabled", True), bool):
+        raise UsageError(f"--config {path}: [checks.{code}] must be a table of thresholds, "
+                         "with enabled as true or false.")
+    return dict(given)
+
+
+def _number(path: Path, code: str, name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"--config {path}: {name} of [checks.{code}] must be a number. "
+                         f"Got {value!r} instead.")
+    return float(value)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
