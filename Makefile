@@ -62,7 +62,7 @@ lint: $(DEVTOOLS)  ## Style and strict types
 	@$(BIN)/mypy
 
 .PHONY: bench
-bench: $(DEVTOOLS)  ## Measure against CleanVision and hand-written code; ARGS=FOLDER OF PHOTOS
+bench: $(DEVTOOLS)  ## Measure against CleanVision and hand-written code, on ARGS=FOLDER
 	@$(BIN)/python -m benchmarks.measure_images $(ARGS)
 
 .PHONY: lock

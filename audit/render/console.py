@@ -22,14 +22,15 @@ def print_summary(console: Console, report: ReportData, path: str) -> None:
                                 len(report.evidence.classes), report.seconds, report.digest)))
     console.print()
     if report.causes:
-        grid = Table(box=None, padding=(0, 1), pad_edge=False, show_header=True,
-                     header_style="bold")
-        grid.add_column("")
-        grid.add_column("Why a network may not be learning from this data", overflow="fold")
-        grid.add_column("", ratio=1, overflow="fold")
-        grid.add_column("touches", justify="right", no_wrap=True)
+        console.print(Text("Why a network may not be learning from this data", style="bold"))
+        grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+        grid.add_column(justify="right")
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_column(justify="right", no_wrap=True)
         for rank, cause in enumerate(report.causes, 1):
-            grid.add_row(str(rank), Text(cause.title), Text(cause.summary), percent(cause.share))
+            grid.add_row(str(rank), Text(cause.title), Text(cause.summary),
+                         f"touches {percent(cause.share)}")
         console.print(grid)
     else:
         console.print("Nothing was found that would keep a network from learning.")

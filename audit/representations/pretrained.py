@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import socket
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +98,10 @@ def load_pretrained(name: str, say: Callable[[str], None]) -> Pretrained:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
     try:
-        # No input shape: the file of weights is then the 224 px one, good for any size.
-        network = build(weights="imagenet", include_top=False, pooling="avg")
+        with warnings.catch_warnings():
+            # No input shape: the file of weights is then the 224 px one, good for any size.
+            warnings.filterwarnings("ignore", message="`input_shape` is undefined")
+            network = build(weights="imagenet", include_top=False, pooling="avg")
     except Exception as error:
         message = (f"pretrained weights for {name} are neither on disk nor reachable "
                    f"({' '.join(str(error).split())[:120]}). Put the file in ~/.keras/models, "
