@@ -65,6 +65,10 @@ lint: $(DEVTOOLS)  ## Style and strict types
 bench: $(DEVTOOLS)  ## Measure against CleanVision and hand-written code, on ARGS=FOLDER
 	@$(BIN)/python -m benchmarks.measure_images $(ARGS)
 
+.PHONY: docs
+docs: $(RUNTIME)  ## Write docs/checks/ and the README's table from the checks
+	@$(BIN)/python -m pipelines.write_docs
+
 .PHONY: lock
 lock:  ## Resolve the dependencies anew and write the lock files (needs uv)
 	@uv pip compile pyproject.toml --extra build --universal --python-version 3.11 \

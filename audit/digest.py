@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,6 @@ def dataset_digest(images: pd.DataFrame) -> str:
 
     A renamed file leaves it as it is; a changed picture, label or split does not.
     """
-    lines = sorted("\0".join(row) for row in zip(
-        images["file_sha256"], images["given_label"], images["split"], strict=True))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    rows = sorted(zip(images["file_sha256"], images["given_label"], images["split"], strict=True))
+    # As JSON, since a label from a table may hold any character one could join them by.
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

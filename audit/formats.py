@@ -38,18 +38,14 @@ def sniff(head: bytes) -> str:
     Signatures: the formats' own specifications (JFIF, PNG, RIFF/WebP, BMP, GIF, TIFF 6.0 and
     BigTIFF, ISO base media file format with brand avif or avis).
     """
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    if head[4:8] == b"ftyp" and any(brand in head[8:] for brand in (b"avif", b"avis")):
-        return "AVIF"
-    if head.startswith(b"BM"):
-        return "BMP"
-    return ""
+    announced = {
+        "JPEG": head.startswith(b"\xff\xd8\xff"),
+        "PNG": head.startswith(b"\x89PNG\r\n\x1a\n"),
+        "WEBP": head[:4] == b"RIFF" and head[8:12] == b"WEBP",
+        "GIF": head.startswith((b"GIF87a", b"GIF89a")),
+        "TIFF": head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+        "AVIF": head[4:8] == b"ftyp" and (b"avif" in head[8:] or b"avis" in head[8:]),
+        # "BM" begins many a text too; the size of the header that follows is below 256.
+        "BMP": head.startswith(b"BM") and head[15:18] == b"\0\0\0",
+    }
+    return next((name for name, is_so in announced.items() if is_so), "")

@@ -7,7 +7,6 @@ long-lived mapping: pages of a mapping count as memory of the process until it i
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,24 +46,22 @@ class TensorStore:
 
     def write(self, row: int, tensor: NDArray[np.uint8]) -> None:
         """Write one image, shape `(size, size, 3)`. Safe from several processes at once."""
-        handle = os.open(self.path, os.O_WRONLY)
-        try:
-            os.pwrite(handle, np.ascontiguousarray(tensor).tobytes(),
-                      self._header_bytes + row * self._row_bytes)
-        finally:
-            os.close(handle)
+        with self.path.open("r+b") as file:
+            file.seek(self._header_bytes + row * self._row_bytes)
+            file.write(np.ascontiguousarray(tensor).data)
 
     def read(self, rows: NDArray[np.integer]) -> NDArray[np.uint8]:
         """Read images `rows` into memory, shape `(len(rows), size, size, 3)`."""
         if not len(rows):
             return np.empty((0, self.size, self.size, 3), np.uint8)
-        return np.array(np.load(self.path, mmap_mode="r")[rows])
+        return np.asarray(np.load(self.path, mmap_mode="r")[rows])
 
 
 class ThumbnailWriter:
     """Appends encoded thumbnails to one file. Used by one process only."""
 
     def __init__(self, path: Path, count: int) -> None:
+        """Begin the file, for `count` images."""
         self._path = path
         self._file = path.open("wb")
         self._spans = np.zeros((count, 2), np.int64)

@@ -30,8 +30,8 @@ def images_table(evidence: Evidence, results: Sequence[CheckResult]) -> pd.DataF
     for one in image_checks:
         scores = one.outcome.scores if one.outcome else None
         score_name, flag_name = f"{one.meta.code}_score", f"is_{one.meta.code}_issue"
-        flags = pd.array([pd.NA] * len(images) if scores is None else scores["is_issue"],
-                         dtype="boolean")
+        flags = (pd.Series(pd.NA, images.index, "boolean") if scores is None
+                 else scores["is_issue"].astype("boolean").set_axis(images.index))
         score = np.full(len(images), np.nan) if scores is None else scores["score"].to_numpy()
         pair = {score_name: score, flag_name: flags}
         first = score_name if one.meta.code == "label" else flag_name

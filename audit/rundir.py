@@ -6,6 +6,7 @@ or not at all. `run.json` comes last: a folder without it is not a finished run.
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 RUN_FILE = "run.json"
 _WORK = ".work-"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class RunDir:
@@ -32,7 +33,7 @@ class RunDir:
     def __init__(self, path: Path) -> None:
         """Name the folder; nothing is written yet."""
         self.path = path
-        self._is_new = not path.exists()
+        self._new_folders = [one for one in (path, *path.parents) if not one.exists()]
 
     def work_folder(self) -> Path:
         """A folder for files of this run only, beside its results. See `clear_work`."""
@@ -55,10 +56,9 @@ class RunDir:
     def discard(self) -> None:
         """Leave nothing behind of a run that was interrupted: empty new folders go."""
         self.clear_work()
-        if self._is_new:
-            with suppress(OSError):  # it holds files, so it stays
-                self.path.rmdir()
-                self.path.parent.rmdir()
+        with suppress(OSError):  # one that holds files stays, and those above it
+            for folder in self._new_folders:
+                folder.rmdir()
 
     def write(self, name: str, content: bytes) -> Path:
         """Write one file atomically."""
@@ -78,7 +78,7 @@ class RunDir:
     def write_json(self, name: str, content: object) -> Path:
         """Write JSON, indented, with NaN as null."""
         text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-        return self.write(name, (text + "\n").encode())
+        return self.write(name, _encoded(text + "\n"))
 
     def write_table(self, stem: str, table: pd.DataFrame, *, csv: bool = True) -> None:
         """Write `stem.parquet` and, unless told not to, `stem.csv`."""
@@ -86,7 +86,7 @@ class RunDir:
         table.to_parquet(buffer, index=False)
         self.write(f"{stem}.parquet", buffer.getvalue())
         if csv:
-            self.write(f"{stem}.csv", safe_csv(table).encode())
+            self.write(f"{stem}.csv", _encoded(safe_csv(table)))
 
     def write_array(self, name: str, array: NDArray[np.floating]) -> None:
         """Write a `.npy` file."""
@@ -99,8 +99,12 @@ class RunDir:
         link = self.path.parent / "latest"
         temporary = self.path.parent / f".latest.{os.getpid()}.tmp"
         with suppress(OSError):  # a file system without links has no `latest`
-            temporary.symlink_to(self.path.name, target_is_directory=True)
-            temporary.replace(link)
+            temporary.unlink(missing_ok=True)
+            try:
+                temporary.symlink_to(self.path.name, target_is_directory=True)
+                temporary.replace(link)
+            finally:
+                temporary.unlink(missing_ok=True)
 
 
 def safe_csv(table: pd.DataFrame) -> str:
@@ -109,18 +113,33 @@ def safe_csv(table: pd.DataFrame) -> str:
     A text cell that begins like a formula gets a leading apostrophe (OWASP, "CSV Injection").
     """
     safe = table.copy()
+    has_bare_return = False
     for name in safe.columns:
-        if safe[name].dtype == object or str(safe[name].dtype).startswith("str"):
-            safe[name] = safe[name].map(
-                lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(
-                    _FORMULA_STARTS) else cell)
-    return str(safe.to_csv(index=False, lineterminator="\n"))
+        if safe[name].dtype.kind not in "iufb":
+            safe[name] = safe[name].map(_safe_cell)
+            has_bare_return |= any("\r" in cell for cell in safe[name] if isinstance(cell, str))
+    # The writer leaves a cell with a carriage return unquoted, and a spreadsheet begins a line,
+    # and with it a cell, there.
+    return str(safe.to_csv(
+        index=False, lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if has_bare_return else csv.QUOTE_MINIMAL))
+
+
+def _safe_cell(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+
+
+def _encoded(text: str) -> bytes:
+    r"""UTF-8; a byte of a path that is not, which Python holds as a surrogate, as `\udcNN`."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _is_running(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)
-    except (OSError, ValueError):
+    except PermissionError:  # it runs, for somebody else
+        return True
+    except (OSError, ValueError, OverflowError):
         return False
     return True
 

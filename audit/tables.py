@@ -53,8 +53,8 @@ MEASURES: Mapping[str, Column] = {
     "brightness_p50": Column("float", "median of perceived brightness, 0 to 1"),
     "brightness_p95": Column("float", "95th percentile of perceived brightness, 0 to 1"),
     "brightness_p99": Column("float", "99th percentile of perceived brightness, 0 to 1"),
-    "sharpness": Column("float", "share of the Laplacian's energy that re-blurring by 1 px removes, "
-                                 "0 to 1, longest side at most 160 px; NaN if flat"),
+    "sharpness": Column("float", "share of the Laplacian's energy that re-blurring by 1 px takes "
+                                 "away, 0 to 1, longest side at most 160 px; NaN if flat"),
     "contrast": Column("float", "standard deviation of the luma, 0 to 127.5"),
     "entropy": Column("float", "entropy of the three colour histograms taken as one, bits"),
     "colourfulness": Column("float", "99th percentile of the spread between channels, 0 to 255"),
@@ -99,11 +99,13 @@ def make(schema: Mapping[str, Column], rows: Iterable[Mapping[str, object]]) -> 
         message = f"columns {sorted(unknown)} are not in the schema {list(schema)}"
         raise ValueError(message)
     default = {"text": "", "int": 0, "float": np.nan, "bool": False}
+    # A series with its type given: from an array of text, pandas would make Arrow strings, which
+    # cannot hold a path that is not UTF-8.
     return pd.DataFrame({
-        name: np.array([row.get(name, default[column.kind]) for row in rows],
-                       dtype=_EMPTY[column.kind])
+        name: pd.Series([row.get(name, default[column.kind]) for row in rows],
+                        dtype=_EMPTY[column.kind])
         for name, column in schema.items()
-    }).astype({name: _EMPTY[column.kind] for name, column in schema.items()})
+    })
 
 
 def problems(table: pd.DataFrame, schema: Mapping[str, Column]) -> list[str]:

@@ -2,8 +2,8 @@
 
     make bench ARGS="FOLDER [ROUNDS]"
 
-Without a folder, the demo's digits. Ours reads, verifies, hashes, measures, and writes thumbnail and
-model tensor; CleanVision computes its pixel issues and hashes. Both may use all cores.
+Without a folder, the demo's digits. Ours reads, verifies, hashes, measures, and writes thumbnail
+and model tensor; CleanVision computes its pixel issues and hashes. Both may use all cores.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def measure_ours(folder: Path) -> int:
 def measure_cleanvision(folder: Path) -> int:
     from cleanvision import Imagelab  # noqa: PLC0415 - the peer, an extra
 
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         lab = Imagelab(data_path=str(folder))
         lab.find_issues(n_jobs=available_cores(), verbose=False)
     return len(lab.issues)

@@ -23,7 +23,7 @@ from audit.digest import dataset_digest
 from audit.engines import Failure, map_isolated
 from audit.imagestore import TensorStore, Thumbnails, ThumbnailWriter
 from audit.ingest import open_dataset
-from audit.measures import UNREADABLE, MeasureImage, Measurement, failed_measurement
+from audit.measures import UNREADABLE, MeasureImage, Measurement, extension_of, failed_measurement
 from audit.registry import all_checks, run_checks
 from audit.render import ReportData, render_report
 from audit.representations import (
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from audit.representations import Backbone
-    from audit.types import CheckResult, Ingested
+    from audit.types import Ingested
     from pipelines.progress import Stages
     from pipelines.settings import Settings
 
@@ -118,7 +118,7 @@ def _backbone(settings: Settings, ingested: Ingested, stages: Stages,
     """The network to use. Where nothing will be trained, none is loaded."""
     if settings.embeddings is not None:
         return given_embeddings(settings.embeddings, ingested.manifest["image_id"]), ()
-    trains = ingested.manifest["given_label"].nunique() > 1
+    trains = len(set(ingested.manifest["given_label"])) > 1
     if settings.pred_probs is not None or not trains:
         return choose_backbone("cnn", stages.say)
     with stages.stage("loading the network"):
@@ -145,7 +145,7 @@ def _measure(settings: Settings, ingested: Ingested, backbone: Backbone, work: P
 
 def _failed(item: tuple[int, str], failure: Failure) -> Measurement:
     row, path = item
-    return failed_measurement(row, {"extension": Path(path).suffix.lower()},
+    return failed_measurement(row, {"extension": extension_of(path)},
                               failure.kind, failure.reason)
 
 
@@ -163,7 +163,10 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
         neighbours = nearest(embeddings)
         pairs = find_pairs(images, tensors, neighbours)
     classes = tuple(sorted(images["given_label"].unique()))
-    validation, missing, not_scorable, notes = None, {}, (), ()
+    validation: CrossValidation | None = None
+    missing: dict[str, str] = {}
+    not_scorable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     groups = group_together(sets_of(pairs, len(images)), images["group"])
     folds = assign_folds(images["given_label"], groups, readable, settings.folds, settings.seed)
     if settings.pred_probs is not None:

@@ -57,8 +57,8 @@ class Stages:
         begun = time.perf_counter()
         total = steps or images or None
         with Progress(
-            SpinnerColumn(), TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(),
-            _Rate(), TimeElapsedColumn(), TimeRemainingColumn(), console=self.console,
+            SpinnerColumn(), TextColumn("{task.description:<22}"), BarColumn(),
+            MofNCompleteColumn(), _Rate(), TimeElapsedColumn(), TimeRemainingColumn(), console=self.console,
             transient=True, disable=not self.console.is_terminal,
         ) as progress:
             task = progress.add_task(name, total=total)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 LEAST_FOLDS, MOST_FOLDS = 2, 50
 
 
+def available_cores() -> int:
+    """Cores this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of `audit run`; see its help for what they mean.
@@ -32,7 +37,7 @@ class Settings:
     backbone: str = "auto"
     folds: int = 5
     seed: int = 0
-    workers: int = field(default_factory=lambda: available_cores())
+    workers: int = field(default_factory=available_cores)
     engine: str = "local"
     pred_probs: Path | None = None
     embeddings: Path | None = None
@@ -66,11 +71,6 @@ class Settings:
             "thresholds": {code: dict(values) for code, values in self.thresholds.items()},
             "disabled": sorted(self.disabled),
         }
-
-
-def available_cores() -> int:
-    """Cores this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read_config(path: Path) -> tuple[dict[str, dict[str, float]], frozenset[str]]:

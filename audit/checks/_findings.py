@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from audit import tables
-from audit.types import Outcome
+from audit.types import NotApplicableError, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def share_of(count: int, total: int) -> str:
-    """A count with its share, as in `12 (1.2 %)`."""
+    """A count with its share, as in `12 images (1.2 %)`."""
     if not total:
-        return f"{count:,}"
+        return images_word(count)
     percent = 100 * count / total
     digits = 2 if 0 < percent < 0.1 else 1  # noqa: PLR2004 - 0.04 % should not read as 0.0 %
-    return f"{count:,} ({percent:.{digits}f} %)"
+    return f"{images_word(count)} ({percent:.{digits}f} %)"
 
 
 def images_word(count: int) -> str:
@@ -69,21 +69,31 @@ def flag_images(meta: CheckMeta, evidence: Evidence, score: NDArray[np.float64],
         score: `(n,)`, low is bad.
         threshold: scores strictly below it are flagged.
         describe: row → what was seen in that image.
-        what: completes "12 (1.2 %) images ...".
+        what: completes "12 images (1.2 %) are ...".
         metrics: more figures for summary.json.
+
+    Raises:
+        NotApplicableError: no image has a score.
     """
+    if np.isnan(score).all():
+        message = "no image could be measured"
+        raise NotApplicableError(message)
     flagged = np.nan_to_num(score, nan=1.0) < threshold
     names = evidence.images["image_id"]
     rows = [finding(meta, names.iloc[row], score[row], describe(row))
-            for row in np.flatnonzero(flagged)]
+            for row in np.flatnonzero(flagged).tolist()]
     count, total = int(flagged.sum()), len(score)
-    summary = f"{share_of(count, total)} {'image' if count == 1 else 'images'} {what}"
+    summary = f"{share_of(count, total)} {'is' if count == 1 else 'are'} {what}"
     return Outcome(findings_table(rows), score_table(score, flagged),
                    summary if count else "none found",
                    {"count": count, "share": count / total, **(metrics or {})})
 
 
 def flag_kind(meta: CheckMeta, evidence: Evidence, flagged: NDArray[np.bool_],
-              describe: Callable[[int], str], what: str) -> Outcome:
-    """Flag images that are or are not of a kind: the score is 0 or 1."""
-    return flag_images(meta, evidence, np.where(flagged, 0.0, 1.0), 0.5, describe, what)
+              describe: Callable[[int], str], what: str,
+              known: NDArray[np.bool_] | None = None) -> Outcome:
+    """Flag images that are or are not of a kind: the score is 0 or 1, NaN where it is not known."""
+    score = np.where(flagged, 0.0, 1.0)
+    if known is not None:
+        score[~known] = np.nan
+    return flag_images(meta, evidence, score, 0.5, describe, what)

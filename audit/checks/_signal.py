@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+
+from audit.types import NotApplicableError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +40,9 @@ def scored_labels(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int
     Returns:
         Rows of the images `(m,)`, their given labels `(m,)` as columns of the probabilities,
         the probabilities `(m, c)`, and the names of the c classes that were scored.
+
+    Raises:
+        NotApplicableError: images of fewer than two classes were predicted.
     """
     validation = evidence.cross_validation
     if validation is None:
@@ -45,14 +51,26 @@ def scored_labels(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int
     keep = [index for index, name in enumerate(evidence.classes)
             if name not in evidence.not_scorable]
     classes = tuple(evidence.classes[index] for index in keep)
-    labels = evidence.images["given_label"].to_numpy()
-    usable = np.isfinite(validation.probabilities).all(axis=1) & np.isin(labels, classes)
-    rows = np.flatnonzero(usable)
+    codes = pd.Index(classes).get_indexer(evidence.images["given_label"])  # -1: not scored
+    rows = np.flatnonzero(np.isfinite(validation.probabilities).all(axis=1) & (codes >= 0))
+    if len(np.unique(codes[rows])) < 2:  # noqa: PLR2004 - one class cannot be told from anything
+        message = "images of fewer than 2 classes were predicted"
+        raise NotApplicableError(message)
     rows = rows[np.argsort(evidence.images["image_id"].to_numpy()[rows], kind="stable")]
-    probabilities = validation.probabilities[np.ix_(rows, keep)]
+    probabilities = validation.probabilities[rows][:, keep]
     probabilities = probabilities / np.maximum(probabilities.sum(axis=1, keepdims=True), 1e-12)
-    codes = np.searchsorted(np.array(classes, object), labels[rows])
-    return rows, codes.astype(np.int64), probabilities, classes
+    return rows, codes[rows], probabilities, classes
+
+
+def accuracy_of(evidence: Evidence) -> float:
+    """Out-of-fold accuracy; NaN where nothing was predicted that could be right or wrong."""
+    if evidence.cross_validation is None:
+        return float("nan")
+    try:
+        _, labels, probabilities, _ = scored_labels(evidence)
+    except NotApplicableError:
+        return float("nan")
+    return float((probabilities.argmax(axis=1) == labels).mean())
 
 
 def measure_signal(labels: NDArray[np.int64], probabilities: NDArray[np.float64], seed: int,

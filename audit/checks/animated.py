@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 META = CheckMeta(
     code="animated", title="Animated or multi-page images", about="image", cause="odd_images",
-    needs=("is_animated",),
+    needs=("is_animated", "format"),
     fix="Save the frame that shows the class as an image of its own.",
 )
 
@@ -25,4 +25,5 @@ META = CheckMeta(
 def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     """Flag files with more than one frame."""
     return flag_kind(META, evidence, evidence.images["is_animated"].to_numpy(),
-                     lambda _: "the file holds more than one frame", "have more than one frame")
+                     lambda _: "the file holds more than one frame", "made of more than one frame",
+                     known=(evidence.images["format"] != "").to_numpy())

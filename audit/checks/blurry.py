@@ -33,4 +33,4 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     score = evidence.images["sharpness"].to_numpy()
     return flag_images(META, evidence, score, thresholds["score"],
                        lambda row: f"a blur of 1 px takes away only {100 * score[row]:.0f} % "
-                                   "of its fine detail", "are blurry")
+                                   "of its fine detail", "blurry")

@@ -35,12 +35,14 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     if len(counts) + len(evidence.empty_classes) < 2:  # noqa: PLR2004
         message = "only one class"
         raise NotApplicableError(message)
-    total = max(int(counts.sum()), 1)
-    equal = total / len(counts)
-    rows = [finding(META, name, count / equal,
-                    f"{images_word(int(count))}, {count / equal:.2f} of an equal share",
-                    is_flagged=bool(count < thresholds["fraction"] * equal))
-            for name, count in counts.items()]
+    if not counts.sum():
+        message = "no image could be read"
+        raise NotApplicableError(message)
+    total = int(counts.sum())
+    of_equal = counts.to_numpy() * len(counts) / total
+    rows = [finding(META, name, share, f"{images_word(int(count))}, {share:.2f} of an equal share",
+                    is_flagged=bool(share < thresholds["fraction"]))
+            for name, count, share in zip(evidence.classes, counts, of_equal, strict=True)]
     rows += [finding(META, name, 0, "its folder holds no image") for name in evidence.empty_classes]
     flagged = [row for row in rows if row["is_flagged"]]
     shares = counts[counts > 0] / total
@@ -53,8 +55,8 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     named = ", ".join(f"{row['subject']} ({row['evidence'].split(',')[0]})" for row in flagged[:3])
     return Outcome(
         findings_table(rows), None,
-        f"{len(flagged)} of {len(rows)} classes are rare: {named}; the largest has "
-        f"{int(counts.max()):,}" if flagged else "none found",
+        f"{len(flagged)} of {len(rows)} classes {'is' if len(flagged) == 1 else 'are'} rare: "
+        f"{named}; the largest has {int(counts.max()):,}" if flagged else "none found",
         {"count": len(flagged), "share": len(flagged) / len(rows), "ratio": ratio,
          "effective_classes": effective, "classes": len(counts), "rarest": rarest,
          "largest": largest, "images_by_class": counts.astype(int).to_dict(),

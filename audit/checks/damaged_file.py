@@ -34,4 +34,4 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
         return f"{_WORDS.get(kind, kind)}: {images['problem'].iloc[row]}"
 
     return flag_kind(META, evidence, (images["status"] == "damaged").to_numpy(), describe,
-                     "are cut short or damaged")
+                     "cut short or damaged")

@@ -30,4 +30,4 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     score = evidence.images["brightness_p99"].to_numpy()
     return flag_images(META, evidence, score, thresholds["score"],
                        lambda row: f"99 % of its pixels are darker than {score[row]:.2f} of 1",
-                       "are dark")
+                       "dark")

@@ -27,4 +27,4 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     """Flag files that announce more pixels than are decoded."""
     images = evidence.images
     return flag_kind(META, evidence, (images["problem_kind"] == "bomb").to_numpy(),
-                     lambda row: images["problem"].iloc[row], "are too large to decode")
+                     lambda row: images["problem"].iloc[row], "too large to decode")

@@ -1,4 +1,8 @@
-"""Files with no bytes: an interrupted copy or a full disk."""
+"""Files with no bytes: an interrupted copy or a full disk.
+
+A training pipeline stops at such a file, or trains without it and does not say so. Where one is
+found, others of the same copy may have been cut short: see `damaged_file`.
+"""
 
 from __future__ import annotations
 
@@ -22,4 +26,4 @@ META = CheckMeta(
 def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     """Flag files of zero bytes."""
     flagged = (evidence.images["problem_kind"] == "empty").to_numpy()
-    return flag_kind(META, evidence, flagged, lambda _: "the file has 0 bytes", "have no bytes")
+    return flag_kind(META, evidence, flagged, lambda _: "the file has 0 bytes", "without any bytes")

@@ -41,5 +41,5 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     flagged = grey & (share > thresholds["colour_share"])
     return flag_images(META, evidence, np.where(known, np.where(flagged, 0.0, 1.0), np.nan), 0.5,
                        lambda row: f"its channels differ by at most {spread[row]:.0f} of 255",
-                       "are grey among coloured ones",
+                       "grey among coloured ones",
                        {"grey_images": int(grey.sum()), "colour_share": float(share)})

@@ -40,6 +40,9 @@ META = CheckMeta(
 
 BOOTSTRAPS = 100
 INTERVAL = (5, 95)
+_TOLERANCE = 1e-6
+_LEAST_THRESHOLD = 2e-6
+"""Both as in `cleanlab.count`, so that the estimate and the flags agree."""
 
 
 def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
@@ -68,11 +71,12 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
         for row, label, own, wrong in zip(rows, labels, probabilities, is_issue, strict=True)
         if wrong]
     shares, class_noise = _noise(labels, probabilities, evidence.seed)
+    noise_by_class = {classes[index]: float(class_noise[index]) for index in np.unique(labels)}
     findings += [_class_finding(name, noise, thresholds["class_noise"])
-                 for name, noise in zip(classes, class_noise, strict=True)]
+                 for name, noise in noise_by_class.items()]
     return _outcome(findings, score_table(score, flagged), shares, len(rows), {
         "out_of_fold_accuracy": signal.accuracy,
-        "noise_by_class": dict(zip(classes, class_noise.round(6).tolist(), strict=True))})
+        "noise_by_class": {name: round(noise, 6) for name, noise in noise_by_class.items()}})
 
 
 def _class_finding(name: str, noise: float, threshold: float) -> dict[str, object]:
@@ -86,10 +90,11 @@ def _outcome(findings: list[dict[str, object]], scores: pd.DataFrame,
              metrics: Mapping[str, object]) -> Outcome:
     estimate, low, high = shares
     count = int(scores["is_issue"].sum())
+    is_flagged = any(row["is_flagged"] for row in findings)  # perhaps a class and no image of it
     summary = (f"about {round(estimate * scored):,} ({100 * estimate:.1f} %, 90 % interval "
                f"{100 * low:.1f}–{100 * high:.1f}); {images_word(count)} to review")
-    return Outcome(findings_table(findings), scores, summary if count else "none found", {
-        "count": count, "scored": scored, "share": estimate if count else 0.0,
+    return Outcome(findings_table(findings), scores, summary if is_flagged else "none found", {
+        "count": count, "scored": scored, "share": estimate if is_flagged else 0.0,
         "estimated_share": estimate, "estimated_share_interval_90": [low, high], **metrics})
 
 
@@ -111,17 +116,20 @@ def _off_diagonal(labels: NDArray[np.int64], probabilities: NDArray[np.float64],
     """Off-diagonal mass of the joint of given and true label, of all and of each given class.
 
     The confident joint of the paper's equation 1, with rows scaled to the number of given labels
-    (equation 2). cleanlab computes the same, 50 times slower, which a bootstrap feels.
+    (equation 2), as `cleanlab.count.estimate_joint` has it but for its rounding to whole images:
+    an image that is confident of several classes counts for its most probable one, and each class
+    has at least one image on the diagonal. cleanlab is 50 times slower, which a bootstrap feels.
     """
     classes = probabilities.shape[1]
     counts = np.bincount(labels, minlength=classes)
     own = probabilities[np.arange(len(labels)), labels]
     thresholds = np.bincount(labels, own, minlength=classes) / np.maximum(counts, 1)
     thresholds[counts == 0] = np.inf
-    above = np.where(probabilities >= thresholds - 1e-6, probabilities, -1.0)
-    confident = above.max(axis=1) >= 0
-    joint = np.zeros((classes, classes))
-    np.add.at(joint, (labels[confident], above.argmax(axis=1)[confident]), 1)
-    rows = joint.sum(axis=1)
-    wrong = np.where(rows > 0, 1 - np.diag(joint) / np.maximum(rows, 1), 0.0)
+    confident = probabilities >= np.maximum(thresholds, _LEAST_THRESHOLD) - _TOLERANCE
+    times = confident.sum(axis=1)
+    guess = np.where(times > 1, probabilities.argmax(axis=1), confident.argmax(axis=1))
+    cells = labels * classes + guess
+    joint = np.bincount(cells[times > 0], minlength=classes**2).reshape(classes, classes)
+    right = np.maximum(np.diag(joint), 1)
+    wrong = 1 - right / (joint.sum(axis=1) - np.diag(joint) + right)
     return float((wrong * counts).sum() / counts.sum()), wrong

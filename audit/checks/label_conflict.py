@@ -1,8 +1,8 @@
-"""The same picture under two classes: at least one of the labels is wrong, for certain.
+"""The same picture under two classes: at least one of the labels is wrong.
 
-Found among exact and near duplicates. A network trained on both is told that one picture is two
-things; a person can settle each case by looking once. The score is 0 for identical images and
-1 minus the correlation for near duplicates.
+For certain where files or pixels are the same, in all likelihood where they nearly are. A network
+trained on both is told that one picture is two things; a person can settle each case by looking
+once. The score is 0 for identical images and 1 minus the correlation for near duplicates.
 """
 
 from __future__ import annotations

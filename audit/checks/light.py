@@ -29,4 +29,4 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     score = 1 - evidence.images["brightness_p05"].to_numpy()
     return flag_images(META, evidence, score, thresholds["score"],
                        lambda row: f"95 % of its pixels are lighter than {1 - score[row]:.2f} of 1",
-                       "are overexposed")
+                       "overexposed")

@@ -34,4 +34,4 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     return flag_images(META, evidence, np.minimum(BITS_TO_SCORE * entropy, 1),
                        thresholds["score"],
                        lambda row: f"its histogram holds {entropy[row]:.1f} bits",
-                       "show next to nothing")
+                       "next to empty")

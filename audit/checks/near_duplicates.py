@@ -4,7 +4,8 @@ Candidates are pairs whose 64-bit perceptual hashes differ in at most 8 bits, or
 are closer than 0.13 times the median distance to neighbours. They count if the pictures at
 32 x 32 correlate by at least 0.95 (0.80 for candidates of the embedding) and, for candidates of
 the hash, are four times closer to each other than images of this dataset usually are to the one
-most like them. Near duplicates always share a fold. The score is 1 minus that correlation.
+most like them. Near duplicates always share a fold. The score is 1 minus the lowest such
+correlation of the set.
 """
 
 from __future__ import annotations
@@ -32,14 +33,11 @@ META = CheckMeta(
 def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     """Flag members of sets that are linked by a near-duplicate pair."""
     score = np.ones(len(evidence.images))
-    near = evidence.pairs[evidence.pairs["kind"] == "near"]
-    for row_a, row_b, similarity in zip(near["row_a"], near["row_b"], near["similarity"],
-                                        strict=True):
-        for row in (row_a, row_b):
-            score[row] = min(score[row], 1 - similarity)
     flagged = np.zeros(len(score), bool)
-    flagged[np.union1d(near["row_a"], near["row_b"]).astype(int)] = True
     sets = [one for one in image_sets(evidence) if one.kind == "near"]
+    for one in sets:  # with the exact copies of its members, which stand in no near pair
+        score[list(one.rows)] = 1 - one.similarity
+        flagged[list(one.rows)] = True
     rows = [finding(META, one.names[0], 1 - one.similarity,
                     f"{images_word(len(one.rows))} nearly the same "
                     f"(correlation {one.similarity:.3f})",

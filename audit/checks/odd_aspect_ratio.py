@@ -34,4 +34,4 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     score = np.minimum(width, height) / np.where(longest > 0, longest, np.nan)
     return flag_images(META, evidence, score, thresholds["score"],
                        lambda row: f"{width[row]:.0f} x {height[row]:.0f} pixels",
-                       "are much longer than wide or wide than long")
+                       "very long or very tall")

@@ -22,12 +22,12 @@ META = CheckMeta(
     fix="Convert the images to 8-bit RGB once, and look at a few of them.",
 )
 
-PLAIN_MODES = ("RGB", "L", "")
+PLAIN_MODES = ("RGB", "L")
 
 
 def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     """Flag modes other than RGB and L."""
     modes = evidence.images["mode"]
-    return flag_kind(META, evidence, (~modes.isin(PLAIN_MODES)).to_numpy(),
+    return flag_kind(META, evidence, (~modes.isin(PLAIN_MODES) & (modes != "")).to_numpy(),
                      lambda row: f"pixel layout {modes.iloc[row]}",
-                     "are neither plain RGB nor plain grey")
+                     "neither plain RGB nor plain grey", known=(modes != "").to_numpy())

@@ -51,4 +51,4 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
         META, evidence, np.minimum(_BORDER * ratio, 1), _BORDER,
         lambda row: f"{images['width'].iloc[row]} x {images['height'].iloc[row]} pixels; usual is "
                     f"{low:.0f} to {high:.0f} (square root of the area)",
-        "are of an odd size", {"usual_from": float(low), "usual_to": float(high)})
+        "of an odd size", {"usual_from": float(low), "usual_to": float(high)})

@@ -27,9 +27,15 @@ META = CheckMeta(
                                    "cleanlab Datalab's default (0.37037)", 0, 1)},
 )
 
+_ROUNDING = 1e-6
+"""Cosine distances below this are rounding errors of single precision."""
+
 
 def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     """Flag images far from their neighbours."""
+    if evidence.neighbours is None:
+        message = "there are no neighbours"
+        raise NotApplicableError(message)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # images without an embedding: NaN
         distance = np.nanmean(evidence.neighbours.distances, axis=1)
@@ -37,8 +43,10 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
         message = "fewer than 2 images have an embedding"
         raise NotApplicableError(message)
     usual = float(np.nanmedian(distance))
-    score = np.minimum(usual / np.maximum(distance, 1e-12), 1) if usual else np.ones(len(distance))
+    # Where most images are copies the usual distance is rounding, and says nothing of the others.
+    score = (np.minimum(usual / np.maximum(distance, _ROUNDING), 1) if usual > _ROUNDING
+             else np.where(np.isfinite(distance), 1.0, np.nan))
     return flag_images(META, evidence, score, thresholds["score"],
                        lambda row: f"{distance[row] / usual:.1f} times as far from its "
-                                   "neighbours as usual", "are unlike all others",
+                                   "neighbours as usual", "unlike all others",
                        {"median_distance": usual})

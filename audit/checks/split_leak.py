@@ -13,7 +13,7 @@ import numpy as np
 
 from audit.checks._findings import finding, findings_table, images_word, score_table
 from audit.checks._sets import HOW, image_sets
-from audit.checks._signal import scored_labels
+from audit.checks._signal import accuracy_of
 from audit.types import CheckMeta, Outcome
 
 if TYPE_CHECKING:
@@ -34,12 +34,15 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     """Flag sets of duplicates that lie in more than one split."""
     splits = evidence.images["split"].to_numpy()
     score = np.ones(len(splits))
+    trained_on = np.zeros(len(splits), bool)
     rows = []
     for one in image_sets(evidence):
         touched = sorted({splits[row] for row in one.rows if splits[row]})
         if len(touched) < 2:  # noqa: PLR2004 - a leak is between two
             continue
-        score[list(one.rows)] = 1 - one.similarity
+        members = [row for row in one.rows if splits[row]]
+        score[members] = 1 - one.similarity
+        trained_on[members] = "train" in touched
         rows.append(finding(META, one.names[0], 1 - one.similarity,
                             f"{HOW[one.kind]} in {' and '.join(touched)}",
                             about="set", related=one.names[1:]))
@@ -52,17 +55,18 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
         return Outcome(findings_table(rows), score_table(score, leaked), "none found", metrics)
     parts = [f"{images_word(count)} of {name} {'is' if count == 1 else 'are'} also in another split"
              for name, count in held_out.items()]
-    gained = _points_gained(evidence, splits, held_out)
+    gained = _points_gained(evidence, splits == "test", trained_on)
     if gained:
         metrics["test_score_too_high_by_points"] = gained
         parts.append(f"the test score is about {gained:.1f} points too high")
     return Outcome(findings_table(rows), score_table(score, leaked), "; ".join(parts), metrics)
 
 
-def _points_gained(evidence: Evidence, splits: NDArray[np.object_],
-                   held_out: Mapping[str, int]) -> float:
-    if evidence.cross_validation is None or not held_out.get("test"):
+def _points_gained(evidence: Evidence, tested: NDArray[np.bool_], trained_on: NDArray[np.bool_],
+                   ) -> float:
+    """Percentage points; 0 where nothing leaked or the accuracy is not known."""
+    leaked = int((tested & trained_on).sum())
+    accuracy = accuracy_of(evidence)
+    if not leaked or np.isnan(accuracy):
         return 0.0
-    _, labels, probabilities, _ = scored_labels(evidence)
-    missed = 1 - float((probabilities.argmax(axis=1) == labels).mean())
-    return round(100 * missed * held_out["test"] / int((splits == "test").sum()), 2)
+    return round(100 * (1 - accuracy) * leaked / int(tested.sum()), 2)

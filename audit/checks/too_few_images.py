@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audit.checks._findings import finding, findings_table, images_word
-from audit.checks._signal import scored_labels
-from audit.types import CheckMeta, Outcome, Threshold
+from audit.checks._signal import accuracy_of
+from audit.types import CheckMeta, NotApplicableError, Outcome, Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,22 +37,24 @@ META = CheckMeta(
 def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     """Flag classes below the floor, and the dataset if the network learns it by heart."""
     images = evidence.images[evidence.images["status"] != "unreadable"]
+    if images.empty:
+        message = "no image could be read"
+        raise NotApplicableError(message)
     counts = images["given_label"].value_counts().reindex(evidence.classes, fill_value=0)
     floor = thresholds["floor"]
     rows = [finding(META, name, count / floor if floor else 1.0,
                     f"{images_word(int(count))}; below {floor:.0f} not even its accuracy can be "
                     f"told to {_half_width(floor):.0f} points" if count < floor
                     else images_word(int(count)), is_flagged=bool(count < floor))
-            for name, count in counts.items()]
-    small = [row for row in rows if row["is_flagged"]]
+            for name, count in zip(evidence.classes, counts, strict=True)]
+    small = counts[counts < floor].sort_values(kind="stable")
     parts = [f"{len(small)} of {len(rows)} classes have fewer than {floor:.0f} images: "
-             + ", ".join(f"{row['subject']} ({counts[row['subject']]})" for row in small[:3])
-             ] if small else []
+             + ", ".join(f"{name} ({count})" for name, count in small[:3].items())
+             ] if len(small) else []
     metrics = {"count": len(small), "share": len(small) / max(len(rows), 1)}
     validation = evidence.cross_validation
-    if validation is not None and np.isfinite(validation.training_accuracy):
-        _, labels, probabilities, _ = scored_labels(evidence)
-        accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    accuracy = accuracy_of(evidence)
+    if validation is not None and np.isfinite([validation.training_accuracy, accuracy]).all():
         gap = validation.training_accuracy - accuracy
         metrics |= {"training_accuracy": validation.training_accuracy,
                     "out_of_fold_accuracy": accuracy, "gap": gap}
@@ -68,4 +70,4 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
 
 def _half_width(count: float) -> float:
     """Half of the 95 % interval, in points, of an accuracy of one half over `count` images."""
-    return 100 * 1.96 * 0.5 / max(count, 1) ** 0.5
+    return float(100 * 1.96 * 0.5 / max(count, 1) ** 0.5)

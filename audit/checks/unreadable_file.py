@@ -29,4 +29,4 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     images = evidence.images
     flagged = (images["status"] == "unreadable") & ~images["problem_kind"].isin(["empty", "bomb"])
     return flag_kind(META, evidence, flagged.to_numpy(),
-                     lambda row: images["problem"].iloc[row], "cannot be read")
+                     lambda row: images["problem"].iloc[row], "unreadable")

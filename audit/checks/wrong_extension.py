@@ -35,4 +35,5 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
         META, evidence, np.array(flagged, bool),
         lambda row: f"the content is {formats.iloc[row]}, "
                     f"the extension {extensions.iloc[row] or 'is missing'}",
-        "have an extension that is not their format's")
+        "misnamed: the extension is of another format",
+        known=(formats != "").to_numpy())

@@ -7,6 +7,7 @@ one that never returns blocks it. Here the item that did it is reported and the 
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import signal
 import time
 from collections import deque
@@ -68,48 +69,93 @@ def map_isolated(
     Yields:
         The item, and its result or why there is none, in no particular order.
     """
-    waiting = iter(items)
-    team: list[_Worker[Item]] = []
-    spare: deque[Item] = deque()  # what a lost worker had not begun
+    team = _Team(function, iter(items), workers, timeout_s)
     try:
         while True:
-            _hand_out(team, waiting, spare, function, workers, timeout_s)
-            busy = [worker for worker in team if worker.pending or not worker.is_ready]
+            team.hand_out()
+            busy = team.busy()
             if not busy:
                 return
             patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
             ready = connection.wait([worker.pipe for worker in busy], patience)
             for worker in busy:
                 if worker.pipe in ready:
-                    yield from _receive(worker, team, spare, timeout_s)
-                elif time.monotonic() > worker.deadline:
-                    yield _lose(worker, team, spare, "timeout", f"not done in {timeout_s:.0f} s")
+                    yield from team.receive(worker)
+                # Asked again: while the caller was at what was yielded, it may have answered.
+                elif time.monotonic() > worker.deadline and not worker.pipe.poll():
+                    yield team.lose(worker, "timeout", f"not done in {timeout_s:g} s")
     finally:
-        for worker in team:
-            worker.process.kill()
-        for worker in team:
+        team.end()
+
+
+@dataclass
+class _Team(Generic[Item, Result]):
+    """The workers, what they are at, and what waits for them."""
+
+    function: Callable[[Item], Result]
+    waiting: Iterator[Item]
+    size: int
+    timeout_s: float
+    workers: list[_Worker[Item]] = field(default_factory=list)
+    spare: deque[Item] = field(default_factory=deque)  # what a lost worker had not begun
+
+    def busy(self) -> list[_Worker[Item]]:
+        return [worker for worker in self.workers if worker.pending or not worker.is_ready]
+
+    def hand_out(self) -> None:
+        """Give each worker without work a batch, starting workers up to the number allowed."""
+        while True:
+            idle = next((one for one in self.workers if one.is_ready and not one.pending), None)
+            if idle is None and len(self.workers) >= self.size:
+                return
+            batch = [self.spare.popleft() for _ in range(min(len(self.spare), BATCH))]
+            batch = batch or list(islice(self.waiting, BATCH))
+            if not batch:
+                return
+            if idle is None:
+                idle = _start(self.function)
+                self.workers.append(idle)
+            else:
+                idle.deadline = time.monotonic() + self.timeout_s
+            idle.pending.extend(batch)
+            with suppress(OSError):  # a worker that is gone is noticed when it is waited for
+                idle.pipe.send(batch)
+
+    def receive(self, worker: _Worker[Item]) -> Iterator[tuple[Item, Result | Failure]]:
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, OSError):
             worker.process.join()
-
-
-def _hand_out(team: list[_Worker[Item]], waiting: Iterator[Item], spare: deque[Item],
-              function: Callable[[Item], Result], workers: int, timeout_s: float) -> None:
-    """Give each worker without work a batch, starting workers up to the number allowed."""
-    while True:
-        worker = next((one for one in team if one.is_ready and not one.pending), None)
-        if worker is None and len(team) >= workers:
+            manner = _manner_of_death(worker.process.exitcode)
+            yield self.lose(worker, "crash", f"the decoder died ({manner})")
             return
-        batch = [spare.popleft() for _ in range(min(len(spare), BATCH))]
-        batch = batch or list(islice(waiting, BATCH))
-        if not batch:
-            return
-        if worker is None:
-            worker = _start(function)
-            team.append(worker)
+        worker.deadline = time.monotonic() + self.timeout_s
+        if message == _READY:
+            worker.is_ready = True
+        elif isinstance(message, BaseException):
+            raise message
         else:
-            worker.deadline = time.monotonic() + timeout_s
-        worker.pending.extend(batch)
-        with suppress(OSError):  # a worker that is gone is noticed when it is waited for
-            worker.pipe.send(batch)
+            yield worker.pending.popleft(), message[0]
+
+    def lose(self, worker: _Worker[Item], kind: str, reason: str) -> tuple[Item, Failure]:
+        """End a worker, put back what it had not begun, and report the item it was at."""
+        worker.process.kill()
+        worker.process.join()
+        self.workers.remove(worker)
+        if not worker.is_ready:
+            if kind == "timeout":
+                reason = f"not within {START_TIMEOUT_S:g} s"
+            message = f"a worker process did not start ({reason})"
+            raise RuntimeError(message)
+        item = worker.pending.popleft()
+        self.spare.extend(worker.pending)
+        return item, Failure(kind, reason)
+
+    def end(self) -> None:
+        for worker in self.workers:
+            worker.process.kill()
+        for worker in self.workers:
+            worker.process.join()
 
 
 def _start(function: Callable[[Item], Result]) -> _Worker[Item]:
@@ -122,38 +168,6 @@ def _start(function: Callable[[Item], Result]) -> _Worker[Item]:
     return _Worker(process, ours, deadline=time.monotonic() + START_TIMEOUT_S)
 
 
-def _receive(worker: _Worker[Item], team: list[_Worker[Item]], spare: deque[Item],
-             timeout_s: float) -> Iterator[tuple[Item, Result | Failure]]:
-    try:
-        message = worker.pipe.recv()
-    except (EOFError, OSError):
-        worker.process.join()
-        yield _lose(worker, team, spare, "crash",
-                    f"the decoder died ({_manner_of_death(worker.process.exitcode)})")
-        return
-    worker.deadline = time.monotonic() + timeout_s
-    if message == _READY:
-        worker.is_ready = True
-    elif isinstance(message, BaseException):
-        raise message
-    else:
-        yield worker.pending.popleft(), message[0]
-
-
-def _lose(worker: _Worker[Item], team: list[_Worker[Item]], spare: deque[Item], kind: str,
-          reason: str) -> tuple[Item, Failure]:
-    """End a worker, put back what it had not begun, and report the item it was at."""
-    worker.process.kill()
-    worker.process.join()
-    team.remove(worker)
-    if not worker.is_ready:
-        message = f"a worker process did not start ({reason})"
-        raise RuntimeError(message)
-    item = worker.pending.popleft()
-    spare.extend(worker.pending)
-    return item, Failure(kind, reason)
-
-
 def _manner_of_death(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         with suppress(ValueError):
@@ -164,12 +178,21 @@ def _manner_of_death(exit_code: int | None) -> str:
 def _serve(function: Callable[[Item], Result], pipe: connection.Connection) -> None:
     """Body of a worker: announce itself, then answer each item of each batch with a message."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    try:
+    with suppress(EOFError, ConnectionError):  # the parent is gone
         pipe.send(_READY)
         while True:
             for item in pipe.recv():
-                pipe.send((function(item),))
-    except (EOFError, BrokenPipeError):  # the parent is gone
-        return
+                pipe.send_bytes(_answer(function, item))
+
+
+def _answer(function: Callable[[Item], Result], item: Item) -> bytes:
+    """The result in a tuple, or the exception, pickled. An exception is raised in the parent."""
+    try:
+        return pickle.dumps((function(item),))
     except Exception as error:  # noqa: BLE001 - raised again in the parent
-        pipe.send(error)
+        try:
+            pickled = pickle.dumps(error)
+            pickle.loads(pickled)  # noqa: S301 - our own; some exceptions cannot be built again
+        except Exception:  # noqa: BLE001 - whatever its class does
+            return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+        return pickled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from audit.errors import UnauditableError, UsageError
@@ -29,7 +30,7 @@ def open_dataset(data: Path, labels: Path | None = None, label_column: str = "la
         UnauditableError: there is no image.
     """
     for path in (data, labels):
-        if path is not None and not path.exists():
+        if path is not None and not os.path.exists(path):
             message = (f"{path} does not exist. Give a folder with one sub-folder a class, "
                        "or a CSV or Parquet table.")
             raise UsageError(message)
@@ -61,5 +62,6 @@ def _nothing_found(data: Path, ingested: Ingested) -> str:
     looked = f"looked at {len(ingested.not_counted)} files: {listed}" if kinds else "it is empty"
     direct = any("class folder" in reason for reason in ingested.not_counted.values())
     what = "no class folders with images" if direct else "no images"
-    return (f"{what} under {data}/ ({looked}). "
+    where = f"under {data}/" if data.is_dir() else f"in {data}"
+    return (f"{what} {where} ({looked}). "
             "Give a folder with one sub-folder a class, or --labels FILE.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from audit import tables
+from audit.errors import UsageError
 from audit.formats import IMAGE_EXTENSIONS, SNIFF_BYTES, sniff
 from audit.ingest.naming import class_name, printable, with_unique_ids
 from audit.types import Ingested
@@ -22,6 +23,9 @@ SPLIT_NAMES = {
     "test": "test", "testing": "test",
 }
 """Folder names, in lower case, that are splits and not classes → the split's name."""
+
+_NAMES_SHOWN = 3
+_LINK_BACK = "a link that leads back to its parent"
 
 _SYSTEM_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "lost+found"})
 
@@ -40,8 +44,16 @@ def read_folder(root: Path) -> Ingested:
     belong to it. Class names are brought to Unicode form NFC, so that a name typed on one
     system is the same class as on another. Nothing is opened but files whose extension says
     nothing, of which the first bytes are looked at.
+
+    Raises:
+        UsageError: `root` cannot be listed.
     """
-    folders = _folders(root)
+    listing = _Listing()
+    try:
+        folders = _class_folders(root, root, (), listing)
+    except OSError as error:
+        message = f"{root} cannot be listed ({error.strerror}). Give a folder you may read."
+        raise UsageError(message) from error
     names = [name for name, _ in folders]
     splits = [name for name in names if name.lower() in SPLIT_NAMES]
     is_split = bool(splits) and len(splits) == len(names)
@@ -50,16 +62,15 @@ def read_folder(root: Path) -> Ingested:
         others = [name for name in names if name not in splits]
         notes.append(f"{_listed(splits)} looks like a split, but {_listed(others)} stands beside "
                      "it, so each was taken for a class.")
-    listing = _Listing()
-    _note_loose_files(root, root, listing)
+    above = (_identity(root),)
     if is_split:
         for name, folder in folders:
-            _note_loose_files(root, folder, listing)
-            for label, sub in _folders(folder):
-                _list_class(root, sub, SPLIT_NAMES[name.lower()], class_name(label), listing)
+            split = SPLIT_NAMES[name.lower()]
+            for label, sub in _classes_of_split(root, folder, above, listing):
+                _list_class(root, sub, (split, class_name(label)), above, listing)
     else:
         for label, folder in folders:
-            _list_class(root, folder, "", class_name(label), listing)
+            _list_class(root, folder, ("", class_name(label)), above, listing)
     notes += _nested_hint(root, listing)
     return Ingested(
         root=root,
@@ -72,8 +83,9 @@ def read_folder(root: Path) -> Ingested:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(f'"{printable(name)}"' for name in names[:3])
-    return shown + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+    shown = ", ".join(f'"{printable(name)}"' for name in names[:_NAMES_SHOWN])
+    more = len(names) - _NAMES_SHOWN
+    return shown + (f" and {more} more" if more > 0 else "")
 
 
 def _is_hidden(name: str) -> bool:
@@ -85,49 +97,75 @@ def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
         return sorted(entries, key=lambda entry: os.fsencode(entry.name))
 
 
-def _folders(folder: Path | str) -> list[tuple[str, str]]:
-    return [(entry.name, entry.path) for entry in _entries(folder)
-            if entry.is_dir() and not _is_hidden(entry.name)]
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
-def _note_loose_files(root: Path, folder: Path | str, listing: _Listing) -> None:
+def _identity(folder: Path | str) -> tuple[int, int]:
+    facts = os.stat(folder)
+    return facts.st_dev, facts.st_ino
+
+
+def _class_folders(root: Path, folder: Path | str, above: tuple[tuple[int, int], ...],
+                   listing: _Listing) -> list[tuple[str, str]]:
+    """Name and path of the folders in `folder`; everything else in it is noted."""
+    folders = []
     for entry in _entries(folder):
-        if not entry.is_dir():
-            reason = "hidden" if _is_hidden(entry.name) else _why_not_an_image(entry)
-            listing.not_counted[_relative(root, entry.path)] = (
-                reason or "an image outside any class folder")
+        relative = _relative(root, entry.path)
+        if _is_hidden(entry.name):
+            listing.not_counted[relative] = "hidden"
+        elif not _is_folder(entry):
+            listing.not_counted[relative] = (
+                _why_not_an_image(entry) or "an image outside any class folder")
+        elif _identity(entry.path) in (*above, _identity(folder)):
+            listing.not_counted[relative] = _LINK_BACK
+        else:
+            folders.append((entry.name, entry.path))
+    return folders
 
 
-def _list_class(root: Path, folder: str, split: str, label: str, listing: _Listing) -> None:
-    count = 0
-    for entry in _walk(root, folder, (), listing):
+def _classes_of_split(root: Path, folder: str, above: tuple[tuple[int, int], ...],
+                      listing: _Listing) -> list[tuple[str, str]]:
+    try:
+        return _class_folders(root, folder, above, listing)
+    except OSError as error:
+        listing.not_counted[_relative(root, folder)] = f"cannot be listed: {error.strerror}"
+        return []
+
+
+def _list_class(root: Path, folder: str, key: tuple[str, str],
+                above: tuple[tuple[int, int], ...], listing: _Listing) -> None:
+    """Add the images of one class folder; `key` is its split and its class."""
+    split, label = key
+    listing.counts.setdefault(key, 0)
+    for entry in _walk(root, folder, above, listing):
         relative = _relative(root, entry.path)
         reason = "hidden" if _is_hidden(entry.name) else _why_not_an_image(entry)
         if reason:
             listing.not_counted[relative] = reason
             continue
-        count += 1
+        listing.counts[key] += 1
         listing.rows.append({"image_id": relative, "path": entry.path, "split": split,
                              "given_label": label})
-    key = (split, label)
-    listing.counts[key] = listing.counts.get(key, 0) + count
 
 
 def _walk(root: Path, folder: str, above: tuple[tuple[int, int], ...], listing: _Listing,
           ) -> Iterator[os.DirEntry[str]]:
     """Files below `folder`. A link to a folder is followed, unless it leads back above itself."""
     try:
-        facts = os.stat(folder)
-        here = (facts.st_dev, facts.st_ino)
+        here = _identity(folder)
         if here in above:
-            listing.not_counted[_relative(root, folder)] = "a link that leads back to its parent"
+            listing.not_counted[_relative(root, folder)] = _LINK_BACK
             return
         entries = _entries(folder)
     except OSError as error:
         listing.not_counted[_relative(root, folder)] = f"cannot be listed: {error.strerror}"
         return
     for entry in entries:
-        if not entry.is_dir():
+        if not _is_folder(entry):
             yield entry
         elif _is_hidden(entry.name):
             listing.not_counted[_relative(root, entry.path)] = "hidden"
@@ -164,8 +202,12 @@ def _nested_hint(root: Path, listing: _Listing) -> list[str]:
         return []
     below = {str(row["image_id"]).split("/")[1] for row in listing.rows
              if str(row["image_id"]).count("/") > 1}
-    if len(below) < 2:  # noqa: PLR2004 - two folders could be two classes, one could not
+    # Two folders could be two classes, one could not, unless it is a split.
+    if len(below) == 1 and not {name.lower() for name in below} <= set(SPLIT_NAMES):
+        return []
+    if not below:
         return []
     label = next(iter(labels))
-    return [f'"{label}" is the only class, and holds {len(below)} folders. '
-            f"If those are the classes, give {root}/{label} instead."]
+    folders = f"{len(below)} folders" if len(below) > 1 else f'the folder "{min(below)}"'
+    return [(f'"{label}" is the only class, and holds {folders}. '
+             f"If those are the classes, give {printable(str(root))}/{label} instead.")]

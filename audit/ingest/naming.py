@@ -7,7 +7,7 @@ import unicodedata
 
 
 def printable(relative: str) -> str:
-    """The path as text that every file format takes: bytes that are not UTF-8 as `\\xNN`."""
+    r"""The path as text that every file format takes: bytes that are not UTF-8 as `\\xNN`."""
     return os.fsencode(relative).decode("utf-8", "backslashreplace")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -39,15 +40,15 @@ def read_table(table: Path, root: Path, label_column: str = "label") -> Ingested
         raise UsageError(message)
     rows: list[dict[str, object]] = []
     not_counted: dict[str, str] = {}
-    for record in frame.to_dict("records"):
+    for line, record in enumerate(frame.to_dict("records"), start=2):  # the first is the heading
         given = str(record["path"])
         label = class_name(str(record[label_column]))
         split = str(record.get("split", ""))
         path = os.path.join(root, given)  # an absolute path stays what it is
         image_id = printable(os.path.normpath(given).replace(os.sep, "/")) if given else ""
         if not given or not label:
-            not_counted[image_id or f"row {len(rows) + len(not_counted) + 2}"] = (
-                "its row has no label" if given else "its row has no path")
+            name = f"{image_id} (row {line})" if image_id else f"row {line}"
+            not_counted[name] = "its row has no label" if given else "its row has no path"
             continue
         rows.append({"image_id": image_id, "path": path, "given_label": label,
                      "split": SPLIT_NAMES.get(split.lower(), split),
@@ -60,9 +61,18 @@ def _load(table: Path) -> pd.DataFrame:
     """Read a table with every cell as text and an empty cell as empty text."""
     try:
         if table.suffix.lower() == ".parquet":
-            frame = pd.read_parquet(table)
+            # Nullable types: a whole number beside an empty cell stays whole, 3 and not 3.0.
+            frame = pd.read_parquet(table, dtype_backend="numpy_nullable")
             return frame.astype(object).where(frame.notna(), "").map(str)
-        return pd.read_csv(table, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        with warnings.catch_warnings():
+            # Rows longer than the heading: pandas would shift or cut them, and go on.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(table, dtype=str, keep_default_na=False, encoding="utf-8-sig",
+                               index_col=False)
+    except pd.errors.ParserWarning as error:
+        message = (f"{table} has rows with more cells than its heading names. "
+                   "Put cells that hold a comma in quotes.")
+        raise UsageError(message) from error
     except (OSError, ValueError, pd.errors.ParserError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:160]
         message = f"{table} cannot be read as a table ({reason}). Give a CSV in UTF-8 or a Parquet."

@@ -1,7 +1,8 @@
 """Bytes of a file → pixels, and whether the file is whole.
 
-JPEG is decoded by simplejpeg in strict mode, which finds flipped bytes where Pillow is silent,
-at a power-of-two scale when the image is larger than needed. Everything else, and a JPEG that
+JPEG is decoded by simplejpeg in strict mode, which finds flipped bytes where Pillow is silent (a
+quarter to a half of single ones, for JPEG has no checksum; nearly all damage of 64 bytes), at a
+power-of-two scale when the image is larger than needed. Everything else, and a JPEG that
 simplejpeg does not take (CMYK, unusual subsampling), is decoded by Pillow.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageFile
 
-from audit.formats import UNSUPPORTED_EXTENSIONS, sniff
+from audit.formats import SNIFF_BYTES, UNSUPPORTED_EXTENSIONS, sniff
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +31,10 @@ MAX_PIXELS = 89_478_485
 
 EXIF_ORIENTATION = 0x0112
 _MAX_REASON = 140
-_TRUNCATED = re.compile(r"premature end|truncated|unexpected end|not enough (image )?data", re.IGNORECASE)
+_TRUNCATED = re.compile(
+    # "Premature end of data segment" is libjpeg's word for a marker amid the pixels: corruption.
+    r"premature end of (?!data segment)|truncated|unexpected end|not enough (image )?data",
+    re.IGNORECASE)
 _ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-f]+>|\s*\(?0x[0-9a-f]{6,}\)?", re.IGNORECASE)
 
 
@@ -38,6 +42,7 @@ class UndecodableError(Exception):
     """No pixels can be had from the file. `kind` is a `problem_kind` of `tables.MEASURES`."""
 
     def __init__(self, kind: str, reason: str) -> None:
+        """Keep the kind and one line of reason."""
         super().__init__(reason)
         self.kind = kind
         self.reason = reason
@@ -75,14 +80,16 @@ def decode(data: bytes, extension: str, least_side: int) -> Decoded:
     """
     if not data:
         raise UndecodableError("empty", "the file has 0 bytes")
-    name = sniff(data[:32])
+    name = sniff(data[:SNIFF_BYTES])
     if not name:
         if extension in UNSUPPORTED_EXTENSIONS:
             raise UndecodableError(
                 "unsupported", f"{extension} is not a format that is read: convert it to PNG")
         raise UndecodableError("not_an_image", "the content is of no known image format")
-    decoded = _decode_jpeg(data, least_side) if name == "JPEG" else None
-    return decoded or _decode_with_pillow(data, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Pillow warns of is measured here
+        decoded = _decode_jpeg(data, least_side) if name == "JPEG" else None
+        return decoded or _decode_with_pillow(data, name)
 
 
 def _decode_jpeg(data: bytes, least_side: int) -> Decoded | None:
@@ -132,7 +139,10 @@ def _jpeg_orientation(data: bytes) -> int:
 
 
 def _orientation(image: Image.Image) -> int:
-    value = image.getexif().get(EXIF_ORIENTATION, 1)
+    try:
+        value = image.getexif().get(EXIF_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - Pillow raises anything on broken metadata; pixels are fine
+        return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1  # noqa: PLR2004
 
 
@@ -149,23 +159,21 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
 
 def _decode_with_pillow(data: bytes, name: str) -> Decoded:
     formats = [name]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Pillow warns of is measured here
-        try:
-            return _load(data, formats, name)
-        except (UndecodableError, MemoryError):
-            raise
-        except Exception as error:  # noqa: BLE001 - decoders raise anything on broken bytes
-            kind, problem = _reason(error)
-        ImageFile.LOAD_TRUNCATED_IMAGES = True
-        try:
-            return _load(data, formats, name, kind, problem)
-        except (UndecodableError, MemoryError):
-            raise
-        except Exception as error:
-            raise UndecodableError(*_reason(error)) from error
-        finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        return _load(data, formats, name)
+    except (UndecodableError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - decoders raise anything on broken bytes
+        kind, problem = _reason(error)
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        return _load(data, formats, name, kind, problem)
+    except (UndecodableError, MemoryError):
+        raise
+    except Exception as error:
+        raise UndecodableError(*_reason(error)) from error
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 def _load(data: bytes, formats: list[str], name: str, kind: str = "", problem: str = "",
@@ -173,7 +181,8 @@ def _load(data: bytes, formats: list[str], name: str, kind: str = "", problem: s
     with Image.open(io.BytesIO(data), formats=formats) as image:
         _refuse_bomb(*image.size)
         mode, orientation = image.mode, _orientation(image)
-        animated = bool(getattr(image, "is_animated", False)) and name != "JPEG"
+        # Asking looks at the second frame, which may be what the file is damaged in.
+        animated = not problem and name != "JPEG" and bool(getattr(image, "is_animated", False))
         image.load()
         # Pillow turns a TIFF upright itself while loading it, so what is left is asked again.
         pixels = _upright(_to_rgb(image), _orientation(image))
@@ -188,10 +197,16 @@ def _to_rgb(image: Image.Image) -> Pixels:
     """RGB as training code sees it: alpha dropped, 16-bit and float scaled to 8 bits."""
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, np.float64)
-        low, high = (0.0, 65_535.0) if image.mode != "F" else (values.min(), values.max())
+        low, high = (0.0, 65_535.0) if image.mode != "F" else _finite_range(values)
+        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
         scaled = np.clip((values - low) / max(high - low, 1e-9), 0, 1) * 255
-        return cv2.cvtColor(scaled.astype(np.uint8), cv2.COLOR_GRAY2RGB)
+        return np.asarray(cv2.cvtColor(scaled.astype(np.uint8), cv2.COLOR_GRAY2RGB), np.uint8)
     return np.asarray(image.convert("RGB"))
+
+
+def _finite_range(values: NDArray[np.float64]) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 def _refuse_bomb(width: int, height: int) -> None:

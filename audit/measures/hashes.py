@@ -23,7 +23,7 @@ def _dct_matrix(side: int) -> NDArray[np.float32]:
     k = np.arange(side)
     matrix = np.sqrt(2 / side) * np.cos(np.pi / side * (k[None, :] + 0.5) * k[:, None])
     matrix[0] /= np.sqrt(2)
-    return matrix.astype(np.float32)
+    return np.asarray(matrix, np.float32)
 
 
 _DCT = _dct_matrix(_SIDE)[:_LOW]

@@ -47,7 +47,7 @@ class MeasureImage:
     def __call__(self, item: tuple[int, str]) -> Measurement:
         """Measure one image."""
         row, path = item
-        measures: dict[str, object] = {"extension": Path(path).suffix.lower()}
+        measures: dict[str, object] = {"extension": extension_of(path)}
         try:
             data = _read(path)
             measures |= {"file_bytes": len(data), "file_sha256": file_hash(data)}
@@ -64,7 +64,7 @@ class MeasureImage:
         size = self.tensors.size
         self.tensors.write(row, resize(decoded.pixels, (size, size)))
         small = fit_within(decoded.pixels, MEASURE_SIDE)
-        luma = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+        luma = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
         measures |= {
             "status": "damaged" if decoded.problem else "ok",
             "problem_kind": decoded.problem_kind,
@@ -83,6 +83,12 @@ class MeasureImage:
         return Measurement(row, measures, simplejpeg.encode_jpeg(thumbnail, quality=88))
 
 
+def extension_of(path: str) -> str:
+    """The extension in lower case with its dot; bytes that are not UTF-8 are replaced."""
+    suffix = Path(path).suffix.lower()
+    return os.fsencode(suffix).decode("utf-8", "replace")
+
+
 def failed_measurement(row: int, measures: dict[str, object], kind: str, reason: str,
                        ) -> Measurement:
     """The measurement of an image that gave no pixels."""
@@ -98,15 +104,23 @@ def _read(path: str) -> bytes:
     except OSError as error:
         kind = "missing" if isinstance(error, FileNotFoundError) else "corrupt"
         raise UndecodableError(kind, f"it cannot be opened: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise UndecodableError("not_an_image", "it is not a regular file")
-        if facts.st_size > MAX_FILE_BYTES:
-            raise UndecodableError(
-                "bomb", f"the file has {facts.st_size / 1024**2:.0f} MiB, "
-                        f"more than the {MAX_FILE_BYTES // 1024**2} that are read")
-        try:
-            return file.read()
-        except OSError as error:
-            raise UndecodableError("corrupt", f"it cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a table may hold any text, even with a zero byte in it
+        raise UndecodableError("missing", f"no file can have its path: {error}") from error
+    try:
+        return _read_regular(handle)
+    except OSError as error:
+        raise UndecodableError("corrupt", f"it cannot be read: {error.strerror}") from error
+    finally:
+        os.close(handle)
+
+
+def _read_regular(handle: int) -> bytes:
+    facts = os.fstat(handle)
+    if not stat.S_ISREG(facts.st_mode):
+        raise UndecodableError("not_an_image", "it is not a regular file")
+    if facts.st_size > MAX_FILE_BYTES:
+        raise UndecodableError(
+            "bomb", f"the file has {facts.st_size / 1024**2:.0f} MiB, "
+                    f"more than the {MAX_FILE_BYTES // 1024**2} that are read")
+    with os.fdopen(handle, "rb", closefd=False) as file:
+        return file.read()

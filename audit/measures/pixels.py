@@ -53,7 +53,7 @@ def pixel_statistics(pixels: Pixels, luma: Pixels) -> dict[str, float]:
         The float columns of `tables.MEASURES`.
     """
     squared = cv2.transform(pixels.astype(np.float32) ** 2, _LUMA_WEIGHTS)
-    brightness = _percentiles(np.sqrt(squared).astype(np.uint8))
+    brightness = _percentiles(np.rint(np.sqrt(squared)).astype(np.uint8))
     spread = pixels.max(axis=2) - pixels.min(axis=2)
     return {
         **{f"brightness_p{percent:02d}": value / 255

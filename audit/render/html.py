@@ -121,7 +121,9 @@ class _Gallery:
         with_suggestion = result.meta.code == "label"
         return {
             "meta": result.meta, "summary": outcome.summary,
-            "cards": [self._card(row["subject"], row["evidence"], row["score"],
+            "cards": [self._card(row["subject"],
+                                 f"probability of the given label {row['score']:.3f}"
+                                 if with_suggestion else row["evidence"], row["score"],
                                  with_suggestion=with_suggestion)
                       for row in images.head(MOST_CARDS).to_dict("records")],
             "cards_left": max(0, len(images) - MOST_CARDS),
@@ -175,7 +177,7 @@ def _heat_map(evidence: Evidence) -> dict[str, Any] | None:
     if not known.any():
         return None
     names = _classes_for_map(evidence, given[known], predicted[known])
-    table = []
+    table: list[dict[str, Any]] = []
     for name in names:
         own = known & (given == name)
         total = max(int(own.sum()), 1)
@@ -184,8 +186,7 @@ def _heat_map(evidence: Evidence) -> dict[str, Any] | None:
             {"count": count, "share": count / total, "other": other, "is_own": other == name}
             for count, other in zip(counts, names, strict=True)]})
     worst = max(((cell["share"], row["name"], cell["other"], cell["count"])
-                 for row in table for cell in row["cells"] if not cell["is_own"]),
-                default=None)
+                 for row in table for cell in row["cells"] if not cell["is_own"]), default=None)
     return {"names": names, "rows": table, "worst": worst,
             "left": len(evidence.classes) - len(names)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -58,7 +59,8 @@ class CompactCNN:
                 small = cv2.resize(tensor, (side, side), interpolation=cv2.INTER_AREA)
                 embeddings[start + offset] = small.ravel()
             advance(len(batch))
-        return embeddings - embeddings.mean(axis=1, keepdims=True)
+        embeddings -= embeddings.mean(axis=1, keepdims=True)
+        return embeddings
 
     def cross_validate(
         self, tensors: TensorStore, rows: NDArray[np.int64], embeddings: NDArray[np.float32],
@@ -146,7 +148,7 @@ def _batches(keras: Any, tensors: TensorStore, rows: NDArray[np.int64],
                             else np.random.default_rng(shuffle_seed))
 
         def __len__(self) -> int:
-            return -(-len(self._chosen) // BATCH)
+            return math.ceil(len(self._chosen) / BATCH)
 
         def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
             chosen = self._chosen[index * BATCH:(index + 1) * BATCH]

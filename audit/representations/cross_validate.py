@@ -40,7 +40,7 @@ def cross_validate(
     codes = pd.Categorical(labels.iloc[rows], categories=scored).codes.astype(np.int64)
     predicted, training_accuracy = fit(rows, codes, folds.fold[rows], len(scored))
     probabilities = np.full((len(labels), len(classes)), np.nan)
-    probabilities[rows] = 0.0
-    columns = [list(classes).index(name) for name in scored]
-    probabilities[np.ix_(rows, columns)] = predicted
+    laid_out = np.zeros((len(rows), len(classes)))
+    laid_out[:, [list(classes).index(name) for name in scored]] = predicted
+    probabilities[rows] = laid_out
     return CrossValidation(probabilities, folds.fold, training_accuracy, model)

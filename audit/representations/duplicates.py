@@ -57,11 +57,16 @@ def find_pairs(images: pd.DataFrame, tensors: TensorStore, neighbours: Neighbour
     strongest kind.
     """
     found: dict[tuple[int, int], tuple[str, float]] = {}
-    for row_a, row_b, similarity in _near(images, tensors, neighbours):
-        found[row_a, row_b] = "near", similarity
-    for kind, column in (("pixels", "pixel_hash"), ("file", "file_sha256")):
-        for row_a, row_b in _identical(images[column]):
+    stands_for = np.arange(len(images))  # copies are searched once, by the first of them
+    for kind, hashes in (
+            ("pixels", images["pixel_hash"]),
+            # An empty file, or another without pixels, shows no picture that could be the same.
+            ("file", images["file_sha256"].where(images["pixel_hash"] != "", ""))):
+        for row_a, row_b in _identical(hashes):
             found[row_a, row_b] = kind, 1.0
+            stands_for[row_b] = min(row_a, stands_for[row_b])
+    for row_a, row_b, similarity in _near(images, tensors, neighbours, stands_for):
+        found[row_a, row_b] = "near", similarity
     return tables.make(tables.PAIRS, (
         {"row_a": a, "row_b": b, "kind": kind, "similarity": round(similarity, 6)}
         for (a, b), (kind, similarity) in sorted(found.items())))
@@ -82,14 +87,20 @@ def _identical(hashes: pd.Series) -> list[tuple[int, int]]:
 
 
 def _near(images: pd.DataFrame, tensors: TensorStore, neighbours: Neighbours | None,
-          ) -> list[tuple[int, int, float]]:
-    readable = np.flatnonzero(images["perceptual_hash"].to_numpy() != "")
+          stands_for: NDArray[np.int64]) -> list[tuple[int, int, float]]:
+    """Near pairs of images that are not flat and no copies of an earlier one."""
+    searched = ((images["perceptual_hash"].to_numpy() != "")
+                & (stands_for == np.arange(len(images))))
+    readable = np.flatnonzero(searched)
     if len(readable) < 2:  # noqa: PLR2004 - a pair takes two
         return []
     hashes = np.array([int(text, 16) for text in images["perceptual_hash"].iloc[readable]],
                       np.uint64)
     by_hash = [(int(readable[a]), int(readable[b])) for a, b in _within_radius(hashes)]
-    by_embedding = _close_embeddings(neighbours) if neighbours is not None else []
+    by_embedding = [
+        (min(a, b), max(a, b)) for pair in _close_embeddings(neighbours)
+        for a, b in [stands_for[list(pair)].tolist()] if a != b and searched[a] and searched[b]
+    ] if neighbours is not None else []
     candidates = dict.fromkeys(by_embedding, LEAST_CORRELATION_EMBEDDING)
     candidates |= {pair: min(LEAST_CORRELATION, candidates.get(pair, 1.0)) for pair in by_hash}
     if not candidates:
@@ -140,14 +151,18 @@ def _looks(tensors: TensorStore, rows: NDArray[np.int64]) -> NDArray[np.float32]
             looks[start + offset] = small.ravel()
     looks -= looks.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(looks, axis=1, keepdims=True)
-    return looks / np.maximum(norms, 1e-6)
+    return np.asarray(looks / np.maximum(norms, 1e-6), np.float32)
 
 
 def _background(tensors: TensorStore, readable: NDArray[np.int64]) -> float:
     """Median of 1 - correlation between an image and the one most like it, from a sample."""
     stride = max(1, len(readable) // _BACKGROUND_SAMPLE)
     sample = readable[::stride]
-    some, everything = _looks(tensors, sample), _looks(tensors, readable)
-    correlation = some @ everything.T
-    correlation[np.arange(len(sample)), np.arange(0, len(readable), stride)] = -1
-    return float(np.median(1 - correlation.max(axis=1)))
+    looks = _looks(tensors, sample)
+    most_alike = np.full(len(sample), -1.0)
+    for start in range(0, len(readable), _BLOCK):
+        block = readable[start:start + _BLOCK]
+        correlation = looks @ _looks(tensors, block).T
+        correlation[sample[:, None] == block[None, :]] = -1
+        most_alike = np.maximum(most_alike, correlation.max(axis=1))
+    return float(np.median(1 - most_alike))

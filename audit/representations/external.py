@@ -39,10 +39,16 @@ def read_probabilities(path: Path, image_ids: pd.Series, readable: NDArray[np.bo
         raise UsageError(message)
     values = _numbers(path, table[list(classes)])
     given = np.isfinite(values).all(axis=1)
+    if (readable & ~given).any():
+        absent = image_ids[readable & ~given]
+        message = (f"{path} must hold a probability of each class for each readable image. "
+                   f'{len(absent)} have gaps, such as "{absent.iloc[0]}".')
+        raise UsageError(message)
     sums = values[given].sum(axis=1)
     if (values[given] < 0).any() or (np.abs(sums - 1) > SUM_TOLERANCE).any():
         message = (f"{path} must hold probabilities of 0 to 1 whose rows sum to 1. "
-                   f"Got rows that sum to {sums.min():.4g} to {sums.max():.4g} instead.")
+                   f"Got values from {values[given].min():.4g} and rows that sum to "
+                   f"{sums.min():.4g} to {sums.max():.4g} instead.")
         raise UsageError(message)
     values[given] /= sums[:, None]
     values[~given] = np.nan
@@ -105,15 +111,15 @@ def _read_embeddings(path: Path, image_ids: pd.Series) -> NDArray[np.float32]:
         table = _by_image(path, image_ids, np.zeros(len(image_ids), bool))
         return _numbers(path, table).astype(np.float32)
     try:
-        values = np.load(path, allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError) as error:
+        values = np.asarray(np.load(path, allow_pickle=False), np.float32)
+    except (OSError, EOFError, TypeError, ValueError) as error:
         message = f"{path} cannot be read as an array ({error}). Give a .npy of numbers."
         raise UsageError(message) from error
     if values.ndim != 2 or len(values) != len(image_ids):  # noqa: PLR2004
         message = (f"{path} must have one row for each of the {len(image_ids)} images, in the "
                    f"order of images.parquet. Got shape {values.shape} instead.")
         raise UsageError(message)
-    return np.asarray(values)
+    return values
 
 
 def _by_image(path: Path, image_ids: pd.Series, readable: NDArray[np.bool_]) -> pd.DataFrame:

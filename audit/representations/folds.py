@@ -30,7 +30,8 @@ class Folds:
     Attributes:
         fold: `(n,)` from 0 to `count` - 1, or -1.
         count: number of folds.
-        not_scorable: classes with too few unrelated images to be predicted.
+        not_scorable: classes with too few unrelated images to be predicted, or whose groups
+            are those of other classes too, so that no two folds can hold them.
         notes: sentences for the user about small classes.
     """
 
@@ -78,14 +79,21 @@ def assign_folds(labels: pd.Series, groups: NDArray[np.int64], usable: NDArray[n
     count = min(count, int(groups_of.max()))
     y, g = labels.to_numpy()[taking_part], groups[taking_part]
     fold = np.full(len(labels), -1, np.int64)
-    fold[taking_part] = _spread(y, g, _split(y, g, count, seed), count)
+    spread = _split(y, g, count, seed)
+    entangled = _spread(y, g, spread, count)
+    if len(scorable - entangled) < 2:  # noqa: PLR2004 - as above
+        return None
+    fold[taking_part] = np.where(np.isin(y, list(entangled)), -1, spread)
     small = groups_of[(groups_of >= LEAST_GROUPS) & (groups_of < count)]
     notes = [f'class "{label}" has {images} unrelated images and {count} folds were asked: '
-             f"its images are scored with {images} folds." for label, images in small.items()]
+             f"its images are scored with {images} folds." for label, images in small.items()
+             if label not in entangled]
     notes += [f'class "{label}" has {int(groups_of.get(label, 0))} unrelated readable image'
               f"{'' if groups_of.get(label, 0) == 1 else 's'}: at least {LEAST_GROUPS} are "
               "needed to score its labels." for label in not_scorable]
-    return Folds(fold, count, not_scorable, tuple(notes))
+    notes += [f'class "{label}" shares its groups with other classes so that no two folds can '
+              "hold it: its labels are not scored." for label in sorted(entangled)]
+    return Folds(fold, count, tuple(sorted({*not_scorable, *entangled})), tuple(notes))
 
 
 def _split(labels: NDArray[np.object_], groups: NDArray[np.int64], count: int, seed: int,
@@ -101,6 +109,7 @@ def _split(labels: NDArray[np.object_], groups: NDArray[np.int64], count: int, s
             continue
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The least populated class")
+            warnings.filterwarnings("ignore", message="The groups parameter is ignored")
             splits = splitter(count, shuffle=True, random_state=seed).split(
                 rows, labels[rows], groups[rows])
             for number, (_, held_out) in enumerate(splits):
@@ -113,12 +122,36 @@ def _largest(labels: NDArray[np.object_]) -> int:
 
 
 def _spread(labels: NDArray[np.object_], groups: NDArray[np.int64], fold: NDArray[np.int64],
-            count: int) -> NDArray[np.int64]:
-    """Move groups so that each class is in two folds or more, else it is never learned."""
+            count: int) -> set[str]:
+    """Move groups, in place, so that each class is in two folds or more, else it is never learned.
+
+    Returns:
+        Classes for which no move was found that leaves every other class in two folds: their
+        groups hold images of other small classes too.
+    """
+    stuck = set()
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         if len(np.unique(fold[rows])) > 1:
             continue
-        smallest = min(np.unique(groups[rows]), key=lambda group: (groups == group).sum())
-        fold[groups == smallest] = (fold[rows[0]] + 1) % count
-    return fold
+        sizes = pd.Series(groups[np.isin(groups, groups[rows])]).value_counts()
+        smallest_first = sorted(sizes.index, key=lambda group: (sizes[group], group))
+        others = [(fold[rows[0]] + step) % count for step in range(1, count)]
+        move = next(((group, to) for group in smallest_first for to in others
+                     if _may_move(group, to, labels, groups, fold)), None)
+        if move is None:
+            stuck.add(str(label))
+        else:
+            fold[groups == move[0]] = move[1]
+    return stuck
+
+
+def _may_move(group: int, to: int, labels: NDArray[np.object_], groups: NDArray[np.int64],
+              fold: NDArray[np.int64]) -> bool:
+    """Whether no class that is in two folds would be in one only if `group` went to fold `to`."""
+    moved = np.where(groups == group, to, fold)
+    for label in np.unique(labels[groups == group]):
+        rows = labels == label
+        if len(np.unique(fold[rows])) > 1 and len(np.unique(moved[rows])) == 1:
+            return False
+    return True

@@ -82,4 +82,4 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _standardise(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     deviation = embeddings.std(axis=0)
-    return ((embeddings - embeddings.mean(axis=0)) / (deviation + 1e-6)).astype(np.float32)
+    return np.asarray((embeddings - embeddings.mean(axis=0)) / (deviation + 1e-6), np.float32)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from audit.types import Neighbours
 
@@ -20,6 +19,7 @@ _DIMENSIONS = 256
 a neighbour search, and the products over all pairs cost in proportion."""
 
 _BLOCK_CELLS = 16_000_000
+_ROWS = 10_000
 
 
 def nearest(embeddings: NDArray[np.float32], count: int = COUNT) -> Neighbours:
@@ -54,14 +54,17 @@ def nearest(embeddings: NDArray[np.float32], count: int = COUNT) -> Neighbours:
 
 
 def _project(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    dimensions = min(_DIMENSIONS, *embeddings.shape)
-    if dimensions == embeddings.shape[1]:
+    if min(embeddings.shape) <= _DIMENSIONS:
         return embeddings
-    # Not centred afterwards: cosines are taken about the origin of the embedding itself.
-    pca = PCA(dimensions, svd_solver="covariance_eigh").fit(embeddings)
-    return np.asarray(embeddings @ pca.components_.T, np.float32)
+    # Not centred: cosines are taken about the origin, which a projection about the mean moves.
+    squares = np.zeros((embeddings.shape[1],) * 2)
+    for start in range(0, len(embeddings), _ROWS):
+        part = embeddings[start:start + _ROWS].astype(np.float64)
+        squares += part.T @ part
+    axes = np.linalg.eigh(squares)[1][:, -_DIMENSIONS:]  # ascending: the last carry the most
+    return np.asarray(embeddings @ axes.astype(np.float32), np.float32)
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(norms, 1e-12)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), np.float32)

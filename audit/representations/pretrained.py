@@ -36,6 +36,7 @@ class Pretrained:
     tensor_size = 160
 
     def __init__(self, name: str, network: Any, preprocess: Callable[[Any], Any]) -> None:
+        """Wrap a built network; `preprocess` is its module's own."""
         self.name = name
         self.description = f"{name} (ImageNet), frozen, and a linear Keras head"
         self._network = network
