@@ -58,8 +58,8 @@ class Stages:
         total = steps or images or None
         with Progress(
             SpinnerColumn(), TextColumn("{task.description:<22}"), BarColumn(),
-            MofNCompleteColumn(), _Rate(), TimeElapsedColumn(), TimeRemainingColumn(), console=self.console,
-            transient=True, disable=not self.console.is_terminal,
+            MofNCompleteColumn(), _Rate(), TimeElapsedColumn(), TimeRemainingColumn(),
+            console=self.console, transient=True, disable=not self.console.is_terminal,
         ) as progress:
             task = progress.add_task(name, total=total)
             yield lambda done: progress.advance(task, done)

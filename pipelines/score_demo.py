@@ -31,6 +31,10 @@ FOUND_BY = {
 """Kind of fault → checks of which any must flag it."""
 
 
+COPIES = ("conflict", "leak")
+"""Kinds that are planted as copies of a file: exact duplicates too."""
+
+
 @dataclass(frozen=True)
 class KindScore:
     """One kind: faults planted, of those found, and what the same checks flagged beside them."""
@@ -90,7 +94,9 @@ def print_planted_against_found(data: Path, run: Path) -> None:
 
 def _expected_of(checks: tuple[str, ...], planted: pd.DataFrame) -> set[str]:
     """Images that these checks are right to flag: planted in, or copied from, of any kind."""
-    theirs = planted[planted["kind"].map(lambda kind: bool({*FOUND_BY[kind]} & {*checks}))]
+    right = {kind for kind, by in FOUND_BY.items()
+             if {*by} & {*checks} or ("exact_duplicates" in checks and kind in COPIES)}
+    theirs = planted[planted["kind"].isin(right)]
     copies = theirs[theirs["kind"] != "wrong label"]  # whose detail is the true class
     return set(theirs["image_id"]) | set(copies["detail"])
 

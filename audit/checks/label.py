@@ -91,7 +91,9 @@ def _outcome(findings: list[dict[str, object]], scores: pd.DataFrame,
     estimate, low, high = shares
     count = int(scores["is_issue"].sum())
     is_flagged = any(row["is_flagged"] for row in findings)  # perhaps a class and no image of it
-    summary = (f"about {round(estimate * scored):,} ({100 * estimate:.1f} %, 90 % interval "
+    wrong = round(estimate * scored)
+    summary = (f"about {wrong:,} label{' is' if wrong == 1 else 's are'} wrong "
+               f"({100 * estimate:.1f} %, 90 % interval "
                f"{100 * low:.1f}–{100 * high:.1f}); {images_word(count)} to review")
     return Outcome(findings_table(findings), scores, summary if is_flagged else "none found", {
         "count": count, "scored": scored, "share": estimate if is_flagged else 0.0,

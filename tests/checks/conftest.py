@@ -42,6 +42,7 @@ def probabilities_of(labels, classes, seed=0, wrong=()):
     codes = np.array([classes.index(label) for label in labels], int)
     codes[list(wrong)] = (codes[list(wrong)] + 1) % len(classes)
     sure = random.uniform(0.85, 0.95, len(labels))
+    sure[list(wrong)] = 0.96  # above the usual: confident learning counts these
     rest = (1 - sure) / max(len(classes) - 1, 1)
     probabilities = np.repeat(rest[:, None], len(classes), axis=1)
     probabilities[np.arange(len(labels)), codes] = sure if len(classes) > 1 else 1.0

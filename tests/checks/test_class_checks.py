@@ -31,7 +31,7 @@ def test_class_imbalance(counts, rare, make_evidence, run, flagged_subjects):
     assert result.outcome.metrics["images_by_class"] == counts
 
 
-@pytest.mark.parametrize(("equal", "classes"), [(10, 7), (30, 11), (70, 13), (110, 3)])
+@pytest.mark.parametrize(("equal", "classes"), [(20, 7), (30, 11), (70, 13), (110, 3)])
 def test_exactly_a_tenth_of_an_equal_share_is_not_rare(
         equal, classes, make_evidence, run, flagged_subjects):
     counts = {f"c{index:02d}": equal for index in range(classes)}

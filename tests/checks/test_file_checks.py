@@ -65,12 +65,14 @@ def test_each_extension_of_a_format_is_right_and_of_another_is_wrong(
 
 
 @pytest.mark.parametrize(("name", "extension", "is_wrong"), [
-    ("", ".jpg", False), ("JPEG", "", True), ("JPEG", ".png", True)])
+    ("", ".jpg", False), ("JPEG", "", True), ("JPEG", ".png", True), ("JPEG", ".jpeg", False)])
 def test_the_extension_of_an_unknown_content_is_not_judged(
         name, extension, is_wrong, make_evidence, run, flagged_rows):
-    evidence = make_evidence(columns={"extension": extension, "format": name})
-    assert flagged_rows(run("wrong_extension", evidence)) == (
-        np.arange(len(evidence.images)).tolist() if is_wrong else [])
+    evidence = make_evidence()
+    evidence.images.loc[3, ["format", "extension"]] = name, extension
+    result = run("wrong_extension", evidence)
+    assert flagged_rows(result) == ([3] if is_wrong else [])
+    assert np.isnan(result.outcome.scores["score"][3]) == (not name)
 
 
 @pytest.mark.parametrize(("mode", "is_odd"), [

@@ -80,7 +80,17 @@ def test_odd_size_reaches_as_far_as_its_interquartile_ranges(make_evidence, run,
     expected = np.flatnonzero(sides > max(inside, 1.5 * third)).tolist()
     assert expected
     assert flagged_rows(run("odd_size", evidence)) == expected
-    assert flagged_rows(run("odd_size", evidence, iqr_factor=30)) == []
+    wider = (sides.max() - third) / (third - first)  # the border then lies on the largest
+    assert flagged_rows(run("odd_size", evidence, iqr_factor=wider + 1e-9)) == []
+    assert flagged_rows(run("odd_size", evidence, iqr_factor=wider - 1e-3)) == [239]
+
+
+@pytest.mark.parametrize("code", [*MEASURED, "odd_size", "odd_aspect_ratio", "grayscale"])
+def test_where_no_image_was_measured_nothing_is_said(code, make_evidence, run):
+    blank = dict.fromkeys([column for column, _ in MEASURED.values()], np.nan)
+    evidence = make_evidence(columns=blank | {"colourfulness": np.nan, "width": 0, "height": 0})
+    result = run(code, evidence)
+    assert (result.status, result.reason) == ("skipped", "no image could be measured")
 
 
 def test_an_only_image_has_a_usual_size(make_evidence, run, flagged_rows):
