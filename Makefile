@@ -62,7 +62,7 @@ lint: $(DEVTOOLS)  ## Style and strict types
 	@$(BIN)/mypy
 
 .PHONY: bench
-bench: $(DEVTOOLS)  ## Measure against CleanVision and hand-written code, on ARGS=FOLDER
+bench: $(DEVTOOLS)  ## Measure images a second against CleanVision, on ARGS=FOLDER
 	@$(BIN)/python -m benchmarks.measure_images $(ARGS)
 
 .PHONY: docs

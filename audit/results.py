@@ -50,11 +50,17 @@ def predicted_labels(evidence: Evidence) -> list[str]:
     return [evidence.classes[column] if column >= 0 else "" for column in best]
 
 
-def findings_table(results: Sequence[CheckResult]) -> pd.DataFrame:
-    """All findings, by check, worst first."""
-    parts = [one.outcome.findings for one in results if one.outcome is not None]
-    return (pd.concat(parts, ignore_index=True) if parts
-            else tables.make(tables.FINDINGS, []))
+def findings_table(results: Sequence[CheckResult], causes: Sequence[Cause] = ()) -> pd.DataFrame:
+    """All findings: flagged ones first, by the rank of their cause, then by check, worst first."""
+    ranked = [code for cause in causes for code in cause.checks]
+    order = sorted((one for one in results if one.outcome is not None),
+                   key=lambda one: ranked.index(one.meta.code) if one.meta.code in ranked
+                   else len(ranked))
+    parts = [one.outcome.findings for one in order if one.outcome is not None]
+    if not parts:
+        return tables.make(tables.FINDINGS, [])
+    return pd.concat(parts, ignore_index=True).sort_values(
+        "is_flagged", ascending=False, kind="stable", ignore_index=True)
 
 
 def summarise(ingested: Ingested, evidence: Evidence, results: Sequence[CheckResult],

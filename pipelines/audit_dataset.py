@@ -206,7 +206,7 @@ def _write(run: RunDir, settings: Settings, ingested: Ingested, report: ReportDa
         run.begin()
         run.write_table("images", images_table(evidence, results))
         run.write_table("measures", evidence.images.drop(columns="path"), csv=False)
-        run.write_table("findings", findings_table(results))
+        run.write_table("findings", findings_table(results, report.causes))
         run.write_array("embeddings.npy", embeddings)
         if evidence.cross_validation is not None:
             probabilities = pd.DataFrame(evidence.cross_validation.probabilities,

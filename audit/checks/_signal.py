@@ -51,7 +51,8 @@ def scored_labels(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int
     keep = [index for index, name in enumerate(evidence.classes)
             if name not in evidence.not_scorable]
     classes = tuple(evidence.classes[index] for index in keep)
-    codes = pd.Index(classes).get_indexer(evidence.images["given_label"])  # -1: not scored
+    codes = pd.Index(classes).get_indexer(  # -1 for a class that was not scored
+        pd.Index(evidence.images["given_label"]))
     rows = np.flatnonzero(np.isfinite(validation.probabilities).all(axis=1) & (codes >= 0))
     if len(np.unique(codes[rows])) < 2:  # noqa: PLR2004 - one class cannot be told from anything
         message = "images of fewer than 2 classes were predicted"

@@ -3,8 +3,8 @@
 Candidates are pairs whose 64-bit perceptual hashes differ in at most 8 bits, or whose embeddings
 are closer than 0.13 times the median distance to neighbours. They count if the pictures at
 32 x 32 correlate by at least 0.95 (0.80 for candidates of the embedding) and, for candidates of
-the hash, are four times closer to each other than images of this dataset usually are to the one
-most like them. Near duplicates always share a fold. The score is 1 minus the lowest such
+the hash, are eight times closer to each other than an image of this dataset usually is to the
+tenth most like it. Near duplicates always share a fold. The score is 1 minus the lowest such
 correlation of the set.
 """
 

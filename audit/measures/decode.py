@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -30,6 +30,7 @@ MAX_PIXELS = 89_478_485
 """Largest image that is decoded: Pillow's own limit for a decompression bomb, a quarter GiB."""
 
 EXIF_ORIENTATION = 0x0112
+_UNUSUAL_SUBSAMPLING = "Could not determine subsampling"
 _MAX_REASON = 140
 _TRUNCATED = re.compile(
     # "Premature end of data segment" is libjpeg's word for a marker amid the pixels: corruption.
@@ -46,6 +47,15 @@ class UndecodableError(Exception):
         super().__init__(reason)
         self.kind = kind
         self.reason = reason
+
+
+class _PillowsBusinessError(Exception):
+    """A JPEG for Pillow to try, and what libjpeg-turbo had against it, if anything."""
+
+    def __init__(self, kind: str = "", problem: str = "") -> None:
+        super().__init__(problem)
+        self.kind = kind
+        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -88,19 +98,31 @@ def decode(data: bytes, extension: str, least_side: int) -> Decoded:
         raise UndecodableError("not_an_image", "the content is of no known image format")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow warns of is measured here
-        decoded = _decode_jpeg(data, least_side) if name == "JPEG" else None
-        return decoded or _decode_with_pillow(data, name)
+        if name != "JPEG":
+            return _decode_with_pillow(data, name)
+        try:
+            return _decode_jpeg(data, least_side)
+        except _PillowsBusinessError as why:
+            decoded = _decode_with_pillow(data, name)
+            return decoded if decoded.problem else replace(
+                decoded, problem_kind=why.kind, problem=why.problem)
 
 
-def _decode_jpeg(data: bytes, least_side: int) -> Decoded | None:
-    """Decode with libjpeg-turbo; None where only Pillow can tell what the file is."""
+def _decode_jpeg(data: bytes, least_side: int) -> Decoded:
+    """Decode with libjpeg-turbo.
+
+    Raises:
+        _PillowsBusinessError: libjpeg-turbo gives no pixels; Pillow, which is less strict, may.
+    """
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-    except ValueError:
-        return None
+    except ValueError as error:
+        if _UNUSUAL_SUBSAMPLING in str(error):  # legal, only not taken by this interface
+            raise _PillowsBusinessError from error
+        raise _PillowsBusinessError(*_reason(error)) from error
     _refuse_bomb(width, height)
     if colours not in {"YCbCr", "RGB", "Gray"}:  # CMYK and YCCK need Pillow's inversion rules
-        return None
+        raise _PillowsBusinessError
     factor = _power_of_two(min(width, height), least_side)
     scale = {"min_height": -(-height // factor), "min_width": -(-width // factor)}
     kind = problem = ""
@@ -110,8 +132,8 @@ def _decode_jpeg(data: bytes, least_side: int) -> Decoded | None:
         kind, problem = _reason(strict_error)
         try:
             pixels = simplejpeg.decode_jpeg(data, "RGB", strict=False, **scale)
-        except ValueError:
-            return None
+        except ValueError as error:
+            raise _PillowsBusinessError(kind, problem) from error
     orientation = _jpeg_orientation(data)
     if orientation >= 5:  # noqa: PLR2004 - EXIF 5 to 8 turn the image by a quarter
         width, height = height, width

@@ -32,9 +32,14 @@ LEAST_CORRELATION = 0.95
 """Correlation of near duplicates at 32 x 32. Measured: 95 % of the copies above reach 0.977
 (cropped ones 0.944)."""
 
-BACKGROUND_SHARE = 0.25
-"""A pair must be this much closer than an image usually is to the image most like it. On photos
-it changes nothing; on 1,797 scanned digits it leaves 1 of 300 pairs, which are distinct digits."""
+BACKGROUND_RANK = 10
+"""How alike unrelated images are is read from the tenth most like an image, not the first: where
+each image has a copy, the first is the copy. Measured on four data sets of which each image was
+copied: 99 % of the copies are found, against 4 % to 27 % with the first."""
+
+BACKGROUND_SHARE = 0.12
+"""A pair must be this much closer than an image usually is to its `BACKGROUND_RANK`th. On photos
+the limit stays at 0.95 to 0.96; on 1,797 scanned digits 1 pair of distinct digits is left."""
 
 EMBEDDING_SHARE = 0.13
 """Embedding distance of candidates, as a share of the median distance to the neighbours: the
@@ -155,14 +160,20 @@ def _looks(tensors: TensorStore, rows: NDArray[np.int64]) -> NDArray[np.float32]
 
 
 def _background(tensors: TensorStore, readable: NDArray[np.int64]) -> float:
-    """Median of 1 - correlation between an image and the one most like it, from a sample."""
+    """Median of 1 - correlation between an image and its `BACKGROUND_RANK`th, from a sample.
+
+    1, which is no demand, where there are not as many images.
+    """
+    if len(readable) <= BACKGROUND_RANK:
+        return 1.0
     stride = max(1, len(readable) // _BACKGROUND_SAMPLE)
     sample = readable[::stride]
     looks = _looks(tensors, sample)
-    most_alike = np.full(len(sample), -1.0)
+    most_alike = np.full((len(sample), BACKGROUND_RANK), -1.0)
     for start in range(0, len(readable), _BLOCK):
         block = readable[start:start + _BLOCK]
         correlation = looks @ _looks(tensors, block).T
         correlation[sample[:, None] == block[None, :]] = -1
-        most_alike = np.maximum(most_alike, correlation.max(axis=1))
-    return float(np.median(1 - most_alike))
+        both = np.concatenate([most_alike, correlation], axis=1)
+        most_alike = np.partition(both, -BACKGROUND_RANK, axis=1)[:, -BACKGROUND_RANK:]
+    return float(np.median(1 - most_alike.min(axis=1)))

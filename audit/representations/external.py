@@ -107,19 +107,24 @@ class GivenEmbeddings:
 
 
 def _read_embeddings(path: Path, image_ids: pd.Series) -> NDArray[np.float32]:
-    if path.suffix.lower() != ".npy":
+    if path.suffix.lower() == ".npy":
+        values = _read_array(path)
+    else:
         table = _by_image(path, image_ids, np.zeros(len(image_ids), bool))
-        return _numbers(path, table).astype(np.float32)
-    try:
-        values = np.asarray(np.load(path, allow_pickle=False), np.float32)
-    except (OSError, EOFError, TypeError, ValueError) as error:
-        message = f"{path} cannot be read as an array ({error}). Give a .npy of numbers."
-        raise UsageError(message) from error
-    if values.ndim != 2 or len(values) != len(image_ids):  # noqa: PLR2004
+        values = _numbers(path, table).astype(np.float32)
+    if values.ndim != 2 or len(values) != len(image_ids) or not values.size:  # noqa: PLR2004
         message = (f"{path} must have one row for each of the {len(image_ids)} images, in the "
                    f"order of images.parquet. Got shape {values.shape} instead.")
         raise UsageError(message)
     return values
+
+
+def _read_array(path: Path) -> NDArray[np.float32]:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), np.float32)
+    except (OSError, EOFError, TypeError, ValueError) as error:
+        message = f"{path} cannot be read as an array ({error}). Give a .npy of numbers."
+        raise UsageError(message) from error
 
 
 def _by_image(path: Path, image_ids: pd.Series, readable: NDArray[np.bool_]) -> pd.DataFrame:
@@ -149,7 +154,7 @@ def _by_image(path: Path, image_ids: pd.Series, readable: NDArray[np.bool_]) -> 
 
 def _numbers(path: Path, table: pd.DataFrame) -> NDArray[np.float64]:
     try:
-        return table.to_numpy(np.float64)
+        return table.to_numpy(np.float64, copy=True)  # what pandas lends is read-only
     except (TypeError, ValueError) as error:
         message = f"{path} must hold numbers ({error})."
         raise UsageError(message) from error

@@ -80,7 +80,7 @@ def build_evidence(labels=None, *, columns=None, splits=None, pairs=(), wrong=()
 
 def build_faulty():
     """One defect of every kind, unreadable rows, and a class that cannot be scored."""
-    labels = np.repeat(["cat", "dog", "owl"], 80).tolist() + ["yak"]
+    labels = [*np.repeat(["cat", "dog", "owl"], 80).tolist(), "yak"]
     splits = np.where(np.arange(len(labels)) % 4 == 3, "test", "train").tolist()
     evidence = build_evidence(
         labels, splits=splits, wrong=range(40, 54), empty_classes=("zebu",),

@@ -61,6 +61,7 @@ def test_a_model_without_signal_is_not_believed(make_evidence, run):
     assert "no better than chance" in result.reason
 
 
+@pytest.mark.filterwarnings("error")
 def test_only_classes_with_predictions_are_judged(make_evidence, run):
     evidence = make_evidence(wrong=WRONG)
     probabilities = evidence.cross_validation.probabilities.copy()

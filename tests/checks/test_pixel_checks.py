@@ -30,7 +30,8 @@ def test_flags_below_its_threshold_and_not_at_it(code, make_evidence, run, flagg
     evidence.images[column] = values
     result = run(code, evidence)
     assert flagged_rows(result) == [1, 3]
-    assert result.outcome.findings["subject"].tolist() == evidence.images["image_id"][[3, 1]].tolist()
+    worst_first = evidence.images["image_id"][[3, 1]].tolist()
+    assert result.outcome.findings["subject"].tolist() == worst_first
     score = result.outcome.scores["score"]
     assert score[[0, 1, 3]].to_numpy() == pytest.approx([limit, limit - 0.001, limit / 2])
     assert np.isnan(score[4])
