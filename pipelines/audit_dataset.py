@@ -195,7 +195,8 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
 def _why_no_folds(classes: Sequence[str]) -> str:
     if len(classes) == 1:
         return f'there is only one class, "{classes[0]}"'
-    return "fewer than 2 classes have 2 unrelated readable images"
+    return ("fewer than 2 classes have 2 readable images that are unrelated and can be put into "
+            "different folds")
 
 
 def _write(run: RunDir, settings: Settings, ingested: Ingested, report: ReportData,

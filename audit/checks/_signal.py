@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from audit.types import NotApplicableError
+from audit.types import NotApplicableError, Threshold
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from audit.types import Evidence
 
 PERMUTATIONS = 1_000
+
+NEEDS_SIGNAL = Threshold(0.05, "skip if permuted labels are as accurate this often",
+                         "the usual 5 %", 0, 1)
+"""Of the checks that read something out of where the model disagrees with a label."""
 
 
 @dataclass(frozen=True)
@@ -89,3 +93,15 @@ def measure_signal(labels: NDArray[np.int64], probabilities: NDArray[np.float64]
                          for _ in range(PERMUTATIONS)])
     reached = int((permuted >= accuracy - 1e-12).sum())
     return Signal(accuracy, float(permuted.mean()), (1 + reached) / (1 + PERMUTATIONS))
+
+
+def require_signal(signal: Signal, least_p_value: float) -> None:
+    """Refuse to read anything out of predictions that know nothing.
+
+    Raises:
+        NotApplicableError: permuted labels fit the predictions as well this often.
+    """
+    if signal.p_value >= least_p_value:
+        message = ("the model predicts no better than chance, so its disagreement with a label "
+                   "says nothing")
+        raise NotApplicableError(message)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audit.checks._findings import finding, findings_table, images_word, score_table
-from audit.checks._signal import measure_signal, scored_labels
-from audit.types import CheckMeta, NotApplicableError, Outcome, Threshold
+from audit.checks._signal import NEEDS_SIGNAL, measure_signal, require_signal, scored_labels
+from audit.types import CheckMeta, Outcome, Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +32,7 @@ META = CheckMeta(
     needs=("cross_validation", "given_label"),
     fix="Review them: many are right after all. Keep is as good an answer as change.",
     thresholds={
-        "p_value": Threshold(0.05, "skip if the model is not better than chance at this level",
-                             "the usual 5 %", 0, 1),
+        "p_value": NEEDS_SIGNAL,
         "class_noise": Threshold(0.1, "flag a class with this share of wrong labels or more",
                                  "our choice", 0, 1),
     },
@@ -53,10 +52,7 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
 
     rows, labels, probabilities, classes = scored_labels(evidence)
     signal = measure_signal(labels, probabilities, evidence.seed)
-    if signal.p_value >= thresholds["p_value"]:
-        message = ("the model predicts no better than chance, so its disagreement with a label "
-                   "says nothing")
-        raise NotApplicableError(message)
+    require_signal(signal, thresholds["p_value"])
     with warnings.catch_warnings():  # that it leaves a class its only image is as it should be
         warnings.filterwarnings("ignore", message="May not flag all label issues")
         is_issue = find_label_issues(labels, probabilities, filter_by="prune_by_noise_rate",

@@ -2,7 +2,8 @@
 
 For each pair, cleanlab counts the images of one that confidently look like the other, both ways.
 A pair is flagged if that is 10 % of the images of both or more: then the definitions overlap, the
-images do not show the difference, or labelers were not told it.
+images do not show the difference, or labelers were not told it. Skipped where the model does no
+better than chance.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from audit.checks._findings import finding, findings_table
-from audit.checks._signal import scored_labels
+from audit.checks._signal import NEEDS_SIGNAL, measure_signal, require_signal, scored_labels
 from audit.types import CheckMeta, Outcome, Threshold
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ META = CheckMeta(
     code="overlapping_classes", title="Classes that overlap", about="class",
     cause="wrong_labels", needs=("cross_validation", "given_label"),
     fix="Write down what tells the two apart, relabel by it, or merge them.",
-    thresholds={"share": Threshold(0.1, "flag pairs with this share of their images or more",
-                                   "our choice", 0, 1)},
+    thresholds={
+        "p_value": NEEDS_SIGNAL,
+        "share": Threshold(0.1, "flag pairs with this share of their images or more",
+                           "our choice", 0, 1),
+    },
 )
 
 MOST_PAIRS = 20
@@ -34,6 +38,7 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     from cleanlab.dataset import find_overlapping_classes  # noqa: PLC0415 - slow to import
 
     _, labels, probabilities, classes = scored_labels(evidence)
+    require_signal(measure_signal(labels, probabilities, evidence.seed), thresholds["p_value"])
     overlaps = find_overlapping_classes(labels=labels, pred_probs=probabilities,
                                         asymmetric=False)
     sizes = [(labels == index).sum() for index in range(len(classes))]

@@ -51,7 +51,7 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     parts = [f"{len(small)} of {len(rows)} classes have fewer than {floor:.0f} images: "
              + ", ".join(f"{name} ({count})" for name, count in small[:3].items())
              ] if len(small) else []
-    metrics = {"count": len(small), "share": len(small) / max(len(rows), 1)}
+    metrics: dict[str, float] = {"count": len(small), "share": len(small) / max(len(rows), 1)}
     validation = evidence.cross_validation
     accuracy = accuracy_of(evidence)
     if validation is not None and np.isfinite([validation.training_accuracy, accuracy]).all():
@@ -64,7 +64,9 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
         rows.append(finding(META, "", 1 - max(gap, 0), text, about="dataset",
                             is_flagged=bool(is_flagged),
                             suggestion="Collect more images or regularise more."))
-        parts += [text] if is_flagged else []
+        if is_flagged:
+            parts.append(text)
+            metrics["share"] = max(metrics["share"], gap)
     return Outcome(findings_table(rows), None, "; ".join(parts) or "none found", metrics)
 
 

@@ -11,7 +11,7 @@ import pickle
 import signal
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import connection
@@ -113,8 +113,9 @@ class _Team(Generic[Item, Result]):
             if not batch:
                 return
             if idle is None:
-                idle = _start(self.function)
-                self.workers.append(idle)
+                with _signals_waiting():
+                    idle = _start(self.function)
+                    self.workers.append(idle)
             else:
                 idle.deadline = time.monotonic() + self.timeout_s
             idle.pending.extend(batch)
@@ -168,6 +169,22 @@ def _start(function: Callable[[Item], Result]) -> _Worker[Item]:
     return _Worker(process, ours, deadline=time.monotonic() + START_TIMEOUT_S)
 
 
+@contextmanager
+def _signals_waiting() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait while a worker is born.
+
+    A start that is broken off leaves a worker that nobody ends, and that complains of it.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _manner_of_death(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
         with suppress(ValueError):
@@ -178,6 +195,8 @@ def _manner_of_death(exit_code: int | None) -> str:
 def _serve(function: Callable[[Item], Result], pipe: connection.Connection) -> None:
     """Body of a worker: announce itself, then answer each item of each batch with a message."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    if hasattr(signal, "pthread_sigmask"):  # blocked while the worker was started
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     with suppress(EOFError, ConnectionError):  # the parent is gone
         pipe.send(_READY)
         while True:
