@@ -101,8 +101,9 @@ def run_check(check: Check, evidence: Evidence, overrides: Mapping[str, float]) 
     if reason:
         return CheckResult(check.meta, "skipped", reason)
     begun = time.perf_counter()
+    thresholds = thresholds_of(check, overrides)
     try:
-        outcome = check.function(evidence, thresholds_of(check, overrides))
+        outcome = check.function(evidence, thresholds)
     except NotApplicableError as why:
         return CheckResult(check.meta, "skipped", str(why))
     except UsageError:
@@ -112,7 +113,8 @@ def run_check(check: Check, evidence: Evidence, overrides: Mapping[str, float]) 
         return CheckResult(
             check.meta, "error",
             f"{type(error).__name__}: {error} ({last.name}, line {last.lineno})")
-    return CheckResult(check.meta, "ok", outcome=outcome, seconds=time.perf_counter() - begun)
+    return CheckResult(check.meta, "ok", outcome=outcome,
+                       seconds=time.perf_counter() - begun, thresholds=thresholds)
 
 
 def _lacks(evidence: Evidence, need: str) -> str:

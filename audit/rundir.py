@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RUN_FILE = "run.json"
+RESULTS = (RUN_FILE, "summary.json", "report.html", "images.parquet", "images.csv",
+           "measures.parquet", "findings.parquet", "findings.csv", "pred_probs.parquet",
+           "embeddings.npy")
+"""All that a run writes; `run.json` is written last and removed first."""
+
 _WORK = ".work-"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -33,6 +38,7 @@ class RunDir:
     def __init__(self, path: Path) -> None:
         """Name the folder; nothing is written yet."""
         self.path = path
+        self._has_begun = False
         self._new_folders = [one for one in (path, *path.parents) if not one.exists()]
 
     def work_folder(self) -> Path:
@@ -50,12 +56,20 @@ class RunDir:
                 shutil.rmtree(left, ignore_errors=True)
 
     def begin(self) -> None:
-        """Declare the folder unfinished, before the first result is written."""
-        (self.path / RUN_FILE).unlink(missing_ok=True)
+        """Remove the results of an earlier run into this folder: none may stand beside this one's.
+
+        `run.json` goes first, so that what is left is never taken for a finished run.
+        """
+        self._has_begun = True
+        for name in RESULTS:
+            (self.path / name).unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Leave nothing behind of a run that was interrupted: empty new folders go."""
+        """Leave nothing behind of a run that failed: its files go, then the folders it made."""
         self.clear_work()
+        if self._has_begun:  # else what is there is not ours
+            for name in RESULTS:
+                (self.path / name).unlink(missing_ok=True)
         with suppress(OSError):  # one that holds files stays, and those above it
             for folder in self._new_folders:
                 folder.rmdir()

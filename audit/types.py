@@ -144,10 +144,11 @@ class CheckMeta:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How a check ended. `outcome` is there if and only if the status is ok."""
+    """How a check ended, and the thresholds it used. The outcome is there only if it is ok."""
 
     meta: CheckMeta
     status: Status
     reason: str = ""
     outcome: Outcome | None = None
     seconds: float = 0.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)

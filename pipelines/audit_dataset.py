@@ -21,12 +21,14 @@ from audit import __version__, tables
 from audit.causes import found_well, not_checked, rank_causes
 from audit.digest import dataset_digest
 from audit.engines import Failure, map_isolated
+from audit.errors import UsageError
 from audit.imagestore import TensorStore, Thumbnails, ThumbnailWriter
-from audit.ingest import open_dataset
+from audit.ingest import open_dataset, printable
 from audit.measures import UNREADABLE, MeasureImage, Measurement, extension_of, failed_measurement
 from audit.registry import all_checks, run_checks
 from audit.render import ReportData, render_report
 from audit.representations import (
+    AUTO,
     assign_folds,
     choose_backbone,
     cross_validate,
@@ -77,6 +79,7 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
         ingested = open_dataset(settings.data, settings.labels, settings.label_column)
     name = _dataset_name(settings.data)
     run = RunDir(settings.out or REPORTS / name / started.strftime("%Y%m%dT%H%M%S.%fZ"))
+    _refuse_what_cannot_be_written(settings, ingested, run)
     try:
         run.clear_work()
         work = run.work_folder()
@@ -98,7 +101,8 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
             model=validation.model if validation else "", stages=stages.timings,
             notes=(*ingested.notes, *notes, *more_notes), not_counted=ingested.not_counted,
             version=__version__)
-        _write(run, settings, ingested, report, thumbnails, embeddings, started, stages)
+        _write(run, settings, backbone.name, ingested, report, thumbnails, embeddings, started,
+               stages)
     except BaseException:
         run.discard()
         raise
@@ -110,16 +114,30 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
 
 def _dataset_name(data: Path) -> str:
     resolved = data.resolve()
-    return resolved.stem if data.is_file() else resolved.name or "dataset"
+    return printable(resolved.stem if data.is_file() else resolved.name or "dataset")
+
+
+def _refuse_what_cannot_be_written(settings: Settings, ingested: Ingested, run: RunDir) -> None:
+    """Refuse before the work what would only fail, or do harm, after it.
+
+    Raises:
+        UsageError: the results would lie in the data, or a class has a reserved name.
+    """
+    if settings.data.is_dir() and run.path.resolve().is_relative_to(settings.data.resolve()):
+        raise UsageError(f"the results would go to {run.path}, inside the data, and be taken for "
+                         "a class the next time. Run elsewhere, or give --out another folder.")
+    if (ingested.manifest["given_label"] == "image_id").any():
+        raise UsageError('a class is named "image_id", which is the name of a column in what is '
+                         "written. Rename the class.")
 
 
 def _backbone(settings: Settings, ingested: Ingested, stages: Stages,
               ) -> tuple[Backbone, tuple[str, ...]]:
-    """The network to use. Where nothing will be trained, none is loaded."""
+    """The network to use. None is loaded if nothing is trained and none was asked for by name."""
     if settings.embeddings is not None:
         return given_embeddings(settings.embeddings, ingested.manifest["image_id"]), ()
     trains = len(set(ingested.manifest["given_label"])) > 1
-    if settings.pred_probs is not None or not trains:
+    if settings.backbone == AUTO and (settings.pred_probs is not None or not trains):
         return choose_backbone("cnn", stages.say)
     with stages.stage("loading the network"):
         return choose_backbone(settings.backbone, stages.say)
@@ -173,7 +191,7 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
         probabilities = read_probabilities(settings.pred_probs, images["image_id"], readable,
                                            classes)
         validation = CrossValidation(probabilities, np.full(len(images), -1), float("nan"),
-                                     f"your own model ({settings.pred_probs.name})")
+                                     f"your own model ({printable(settings.pred_probs.name)})")
     elif folds is None:
         missing = {"cross_validation": _why_no_folds(classes)}
     else:
@@ -199,9 +217,9 @@ def _why_no_folds(classes: Sequence[str]) -> str:
             "different folds")
 
 
-def _write(run: RunDir, settings: Settings, ingested: Ingested, report: ReportData,
-           thumbnails: Thumbnails, embeddings: np.ndarray, started: datetime, stages: Stages,
-           ) -> None:
+def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
+           report: ReportData, thumbnails: Thumbnails, embeddings: np.ndarray,
+           started: datetime, stages: Stages) -> None:
     evidence, results = report.evidence, report.results
     with stages.stage("writing"):
         run.begin()
@@ -219,7 +237,8 @@ def _write(run: RunDir, settings: Settings, ingested: Ingested, report: ReportDa
             ingested, evidence, results, report.causes, report.notes, report.digest))
         run.write("report.html", render_report(report, thumbnails).encode())
     run.write_json("run.json", {
-        "version": __version__, "settings": settings.as_json(), "digest": report.digest,
+        "version": __version__, "settings": settings.as_json(), "backbone": backbone,
+        "digest": report.digest,
         "started": started.isoformat(timespec="seconds"),
         "seconds": report.seconds, "stages": stages.timings,
         "check_seconds": {one.meta.code: one.seconds for one in results},
@@ -233,13 +252,14 @@ def _versions() -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-def _peak_memory_mib() -> dict[str, float]:
-    """Largest resident memory of this process and of its largest worker, in MiB."""
+def _peak_memory_mib() -> float | None:
+    """Largest resident memory of this process, in MiB; None where the system does not tell.
+
+    The workers are left out: Linux gives a process that was just started the peak of its parent.
+    """
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
-        return {}
+        return None
     unit = 1024**2 if sys.platform == "darwin" else 1024
-    return {name: round(resource.getrusage(who).ru_maxrss / unit, 1)
-            for name, who in (("main", resource.RUSAGE_SELF),
-                              ("largest_worker", resource.RUSAGE_CHILDREN))}
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)

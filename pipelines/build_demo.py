@@ -17,6 +17,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from audit.errors import UsageError
 from pipelines.score_demo import PLANTED_FILE
+from pipelines.settings import check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,11 +50,12 @@ def build_demo(folder: Path, seed: int = 0) -> int:
     """Write the demo into `folder`, and return how many image files it has.
 
     Raises:
-        UsageError: the folder is there and holds something.
+        UsageError: the folder is there and holds something, or the seed is out of range.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         message = f"{folder} is there already and not an empty folder. Give another, or remove it."
         raise UsageError(message)
+    check_seed(seed)
     demo = _digits(np.random.default_rng(seed))
     for name, content in demo.files.items():
         path = folder / name

@@ -109,9 +109,9 @@ def demo(
 
 def _compare_with_planted(data: Path, run_path: Path) -> None:
     """After an audit of the demo: what was planted against what was found."""
-    from pipelines.score_demo import PLANTED_FILE, print_planted_against_found  # noqa: PLC0415
+    from pipelines.score_demo import is_demo, print_planted_against_found  # noqa: PLC0415
 
-    if (data / PLANTED_FILE).is_file():
+    if is_demo(data):
         print_planted_against_found(data, run_path)
 
 
@@ -132,17 +132,17 @@ def _explained(*, debug: bool) -> Iterator[None]:
         _complain(str(error))
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
-        _complain("interrupted; no results were written.")
+        _complain("interrupted; a run that has no run.json is not finished.")
         _hush()
         raise typer.Exit(INTERRUPTED) from error
+    except BrokenPipeError:  # whoever read our output has gone, as `head` does
+        _hush()
     except OSError as error:
         if debug:
             raise
-        _complain(f"{error.strerror or error}: {error.filename or 'no file named'}. Nothing was "
-                  "changed; mend it and run again.")
+        _complain(f"{error.strerror or error}: {error.filename or 'no file named'}. The run is not "
+                  "finished; mend it and run again.")
         raise typer.Exit(2) from error
-    except BrokenPipeError:
-        _hush()
 
 
 def _complain(text: str) -> None:

@@ -46,6 +46,16 @@ class KindScore:
     also_flagged: int
 
 
+def is_demo(data: Path) -> bool:
+    """Whether `data` is a folder that `audit demo` made, and not one with a file named alike."""
+    try:
+        planted = pd.read_csv(data / PLANTED_FILE, dtype=str, keep_default_na=False)
+    except (OSError, ValueError):
+        return False
+    return list(planted.columns) == ["kind", "image_id", "detail"] and (
+        set(planted["kind"]) <= set(FOUND_BY))
+
+
 def score_demo(data: Path, run: Path) -> tuple[list[KindScore], float]:
     """Compare `planted.csv` with the findings of a run.
 

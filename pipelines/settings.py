@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LEAST_FOLDS, MOST_FOLDS = 2, 50
+MOST_SEED = 2**32 - 1 - MOST_FOLDS
+"""NumPy's limit, with room for a seed a fold."""
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that NumPy would, in the middle of a run.
+
+    Raises:
+        UsageError: it is out of range.
+    """
+    if not 0 <= seed <= MOST_SEED:
+        raise UsageError(f"--seed must be from 0 to {MOST_SEED}. Got {seed} instead.")
 
 
 def available_cores() -> int:
@@ -51,8 +63,7 @@ class Settings:
                              f"Got {self.folds} instead.")
         if self.workers < 1:
             raise UsageError(f"--workers must be 1 or more. Got {self.workers} instead.")
-        if self.seed < 0:
-            raise UsageError(f"--seed must be 0 or more. Got {self.seed} instead.")
+        check_seed(self.seed)
         if self.engine != "local":
             raise UsageError(f'--engine must be local: "{self.engine}" is not in this version.')
         for option, path in (("--pred-probs", self.pred_probs), ("--embeddings", self.embeddings)):

@@ -165,3 +165,15 @@ def test_work_of_killed_runs_is_cleared_and_of_living_ones_is_not(tmp_path, monk
     run.clear_work()
     assert files(tmp_path) == [".work-11", ".work-12"]
     assert own not in files(tmp_path)
+
+
+def test_discard_takes_back_what_an_unfinished_run_wrote_and_only_that(tmp_path):
+    run = RunDir(tmp_path / "new")
+    run.begin()
+    run.write("images.csv", b"half of a run")
+    run.discard()
+    assert files(tmp_path) == []
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "images.csv").write_bytes(b"the user's own")
+    RunDir(tmp_path / "mine").discard()
+    assert (tmp_path / "mine" / "images.csv").read_bytes() == b"the user's own"

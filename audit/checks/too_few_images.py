@@ -48,7 +48,8 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
                     else images_word(int(count)), is_flagged=bool(count < floor))
             for name, count in zip(evidence.classes, counts, strict=True)]
     small = counts[counts < floor].sort_values(kind="stable")
-    parts = [f"{len(small)} of {len(rows)} classes have fewer than {floor:.0f} images: "
+    parts = [f"{len(small)} of {len(rows)} classes "
+             f"{'has' if len(small) == 1 else 'have'} fewer than {floor:.0f} images: "
              + ", ".join(f"{name} ({count})" for name, count in small[:3].items())
              ] if len(small) else []
     metrics: dict[str, float] = {"count": len(small), "share": len(small) / max(len(rows), 1)}
@@ -64,9 +65,7 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
         rows.append(finding(META, "", 1 - max(gap, 0), text, about="dataset",
                             is_flagged=bool(is_flagged),
                             suggestion="Collect more images or regularise more."))
-        if is_flagged:
-            parts.append(text)
-            metrics["share"] = max(metrics["share"], gap)
+        parts += [text] if is_flagged else []
     return Outcome(findings_table(rows), None, "; ".join(parts) or "none found", metrics)
 
 

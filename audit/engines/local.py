@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import signal
+import threading
 import time
 from collections import deque
 from contextlib import contextmanager, suppress
@@ -175,14 +176,20 @@ def _signals_waiting() -> Iterator[None]:
 
     A start that is broken off leaves a worker that nobody ends, and that complains of it.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is ever interrupted
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    # Not a mask of the thread: another thread would take the signal, and interrupt this one.
+    caught: list[int] = []
+    before = {number: signal.signal(number, lambda number, _frame: caught.append(number))
+              for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for pending in dict.fromkeys(caught):
+            signal.raise_signal(pending)
 
 
 def _manner_of_death(exit_code: int | None) -> str:
@@ -195,8 +202,6 @@ def _manner_of_death(exit_code: int | None) -> str:
 def _serve(function: Callable[[Item], Result], pipe: connection.Connection) -> None:
     """Body of a worker: announce itself, then answer each item of each batch with a message."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    if hasattr(signal, "pthread_sigmask"):  # blocked while the worker was started
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     with suppress(EOFError, ConnectionError):  # the parent is gone
         pipe.send(_READY)
         while True:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from audit.render.html import ReportData
 
-from audit.render.words import headline, next_step, percent, trust
+from audit.render.words import headline, next_step, nothing_found, percent, trust
 
 
 def print_summary(console: Console, report: ReportData, path: str) -> None:
@@ -33,15 +33,14 @@ def print_summary(console: Console, report: ReportData, path: str) -> None:
                          f"touches {percent(cause.share)}")
         console.print(grid)
     else:
-        console.print("Nothing was found that would keep a network from learning.")
+        console.print(nothing_found(len(report.not_checked)))
     console.print()
     for note in report.notes:
         console.print(Text(f"Note: {note}"))
     lines = [("Found well", ", ".join(report.found_well) or "nothing"),
              ("Not checked", "; ".join(f"{title} ({reason})"
                                        for title, reason in report.not_checked)),
-             ("How far to trust this", trust(report.accuracy, report.model,
-                                             len(report.evidence.classes))),
+             ("How far to trust this", trust(report.accuracy, report.model, report.largest_share)),
              ("Next", next_step(report.label_flags, report.conflicts)),
              ("Report", path)]
     summary = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)

@@ -55,6 +55,12 @@ class ReportData:
         return self._count("label", "image")
 
     @property
+    def largest_share(self) -> float:
+        """Share of the images that the largest class holds."""
+        counts = self.evidence.images["given_label"].value_counts()
+        return float(counts.max() / counts.sum())
+
+    @property
     def conflicts(self) -> int:
         """Pictures under two classes."""
         return self._count("label_conflict", "set")
@@ -91,8 +97,9 @@ def render_report(report: ReportData, thumbnails: Thumbnails) -> str:
         heat=_heat_map(report.evidence), checks=_check_rows(report.results),
         headline=words.headline(report.name, len(report.evidence.images), classes,
                                 report.seconds, report.digest),
-        trust=words.trust(report.accuracy, report.model, classes),
+        trust=words.trust(report.accuracy, report.model, report.largest_share),
         next_step=words.next_step(report.label_flags, report.conflicts),
+        nothing_found=words.nothing_found(len(report.not_checked)),
         not_counted=list(report.not_counted.items())[:200])
 
 
@@ -185,7 +192,7 @@ def _heat_map(evidence: Evidence) -> dict[str, Any] | None:
         table.append({"name": name, "cells": [
             {"count": count, "share": count / total, "other": other, "is_own": other == name}
             for count, other in zip(counts, names, strict=True)]})
-    worst = max(((cell["share"], row["name"], cell["other"], cell["count"])
+    worst = max(((cell["count"], cell["share"], row["name"], cell["other"])
                  for row in table for cell in row["cells"] if not cell["is_own"]), default=None)
     return {"names": names, "rows": table, "worst": worst,
             "left": len(evidence.classes) - len(names)}
@@ -206,8 +213,8 @@ def _check_rows(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
     return [{"code": one.meta.code, "title": one.meta.title, "status": one.status,
              "text": one.outcome.summary if one.outcome else one.reason,
              "flagged": _flagged(one.outcome.findings) if one.outcome else None,
-             "thresholds": ", ".join(f"{name} {threshold.value:g}" for name, threshold
-                                     in one.meta.thresholds.items())}
+             "thresholds": ", ".join(f"{name} {value:g}"
+                                     for name, value in one.thresholds.items())}
             for one in results]
 
 

@@ -33,12 +33,20 @@ def headline(name: str, images: int, classes: int, seconds: float, digest: str) 
             f"dataset {digest[:6]}")
 
 
-def trust(accuracy: float | None, model: str, classes: int) -> str:
+def trust(accuracy: float | None, model: str, largest_share: float) -> str:
     """How far the findings that rest on the model can be trusted."""
     if accuracy is None:
         return "no model was trained, so labels were not checked"
     return (f"out-of-fold accuracy {accuracy:.2f} on the labels as given, with {model} "
-            f"(guessing among {classes} equal classes: {1 / classes:.2f})")
+            f"(always naming the largest class: {largest_share:.2f})")
+
+
+def nothing_found(not_checked: int) -> str:
+    """What to say where no check flagged anything."""
+    if not_checked:
+        return (f"Nothing was found in what could be checked; {not_checked} "
+                f"check{' was' if not_checked == 1 else 's were'} not run, see below.")
+    return "Nothing was found that would keep a network from learning from this data."
 
 
 def next_step(label_images: int, sets: int) -> str:

@@ -139,7 +139,10 @@ def _by_image(path: Path, image_ids: pd.Series, readable: NDArray[np.bool_]) -> 
         message = (f"{path} must have a column image_id. "
                    f"Got {', '.join(map(str, table.columns[:8]))} instead.")
         raise UsageError(message)
-    table["image_id"] = table["image_id"].astype(str)
+    known = set(image_ids)
+    table["image_id"] = [  # as images.csv has it, with the apostrophe that spreadsheets need
+        name[1:] if name not in known and name.startswith("'") else name
+        for name in table["image_id"].astype(str)]
     if table["image_id"].duplicated().any():
         message = f"{path} must have one row an image. Got image_ids more than once."
         raise UsageError(message)

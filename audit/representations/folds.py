@@ -77,13 +77,17 @@ def assign_folds(labels: pd.Series, groups: NDArray[np.int64], usable: NDArray[n
         return None
     taking_part = np.flatnonzero(usable & labels.isin(scorable).to_numpy())
     count = min(count, int(groups_of.max()))
-    y, g = labels.to_numpy()[taking_part], groups[taking_part]
+    y = labels.to_numpy()[taking_part]
+    g = np.unique(groups[taking_part], return_inverse=True)[1]  # numbered without gaps
     fold = np.full(len(labels), -1, np.int64)
     spread = _split(y, g, count, seed)
     entangled = _spread(y, g, spread, count)
     if len(scorable - entangled) < 2:  # noqa: PLR2004 - as above
         return None
     fold[taking_part] = np.where(np.isin(y, list(entangled)), -1, spread)
+    used = np.unique(fold[fold >= 0])  # a fold that nothing fell into is none
+    fold[fold >= 0] = np.searchsorted(used, fold[fold >= 0])
+    count = len(used)
     small = groups_of[(groups_of >= LEAST_GROUPS) & (groups_of < count)]
     notes = [f'class "{label}" has {images} unrelated images and {count} folds were asked: '
              f"its images are scored with {images} folds." for label, images in small.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import socket
 import warnings
 from pathlib import Path
@@ -50,7 +51,7 @@ class Pretrained:
     def embed(self, tensors: TensorStore, rows: NDArray[np.int64],
               advance: Callable[[int], None] = lambda _: None) -> NDArray[np.float32]:
         """Features of images `rows`, shape `(len(rows), d)`."""
-        parts = []
+        parts = [np.empty((0, self._network.output_shape[-1]), np.float32)]
         for start in range(0, len(rows), BATCH):
             batch = tensors.read(rows[start:start + BATCH]).astype(np.float32)
             parts.append(self._network.predict_on_batch(self._preprocess(batch)))
@@ -71,7 +72,9 @@ def weights_on_disk(name: str = "MobileNetV2") -> bool:
     """Whether Keras's own cache holds headless weights of the network `name`."""
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     files = [_plain(path.name) for path in (home / "models").glob("*")]
-    return any(file.startswith(_plain(name)) and "notop" in file for file in files)
+    # Not MobileNetV2's file for MobileNet: after the name comes "weights", a size or "notop".
+    wanted = re.compile(re.escape(_plain(name)) + r"(weights|notop|\d*_?tf)")
+    return any(wanted.match(file) and "notop" in file for file in files)
 
 
 def load_pretrained(name: str, say: Callable[[str], None]) -> Pretrained:

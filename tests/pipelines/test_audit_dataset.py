@@ -174,3 +174,47 @@ def test_a_killed_run_is_no_finished_run_and_is_cleaned_up_by_the_next(
     run_with_own_model(audit_command, digits_folder, photos, out)
     assert (out / "run.json").exists()
     assert not list(out.glob(".work-*"))
+
+
+def test_results_inside_the_data_are_refused(audit_command, photos):
+    for options, folder in ((["--out", photos / "out"], None), ([], photos)):
+        result = audit_command("run", photos, *options, cwd=folder)
+        assert result.returncode == 2
+        assert "inside the data" in result.stderr
+    assert sorted(path.name for path in photos.iterdir()) == ["one", "two", "zero"]
+
+
+def test_a_class_named_like_a_column_is_refused_before_the_work(audit_command, photos, tmp_path):
+    (photos / "one").rename(photos / "image_id")
+    result = audit_command("run", photos, "--out", tmp_path / "out")
+    assert result.returncode == 2
+    assert '"image_id"' in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_run_leaves_no_result_of_the_first(audit_command, digits_folder, photos,
+                                                    tmp_path):
+    run_with_own_model(audit_command, digits_folder, photos, tmp_path / "out")
+    assert (tmp_path / "out" / "pred_probs.parquet").exists()
+    for name in ("one", "two"):
+        shutil.rmtree(photos / name)
+    result = audit_command("run", photos, "--out", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    assert not (tmp_path / "out" / "pred_probs.parquet").exists()
+
+
+def test_nothing_readable_ends_with_a_report(audit_command, photos, tmp_path):
+    for path in photos.rglob("*.png"):
+        path.write_bytes(b"")
+    result = audit_command("run", photos, "--out", tmp_path / "out", "--backbone", "cnn")
+    assert result.returncode == 0, result.stderr
+    checks = statuses(tmp_path / "out")
+    assert checks["empty_file"]["metrics"]["count"] == 120
+    assert "error" not in {one["status"] for one in checks.values()}
+    assert checks["dark"]["status"] == "skipped"  # not found well: nothing was looked at
+
+
+def test_a_file_named_like_the_demos_is_no_demo(audit_command, digits_folder, photos, tmp_path):
+    (photos / "planted.csv").write_text("species,garden\nrose,north\n")
+    result = run_with_own_model(audit_command, digits_folder, photos, tmp_path / "out")
+    assert "Planted against found" not in result.stdout
