@@ -1,16 +1,21 @@
 """What the one decode of an image leaves for later stages: model tensors and thumbnails.
 
 Both live in files, so that memory does not grow with the number of images. Rows are rows of
-the manifest. The stages write and read plain bytes at computed offsets rather than through one
-long-lived mapping: pages of a mapping count as memory of the process until it is closed.
+the manifest. Pictures are written and read as plain bytes at computed offsets rather than through
+one long-lived mapping: pages of a mapping count as memory of the process until it is closed.
 """
 
 from __future__ import annotations
 
+import os
+import weakref
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from audit.resizing import resize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,9 +23,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_PAGE = 4096
+"""Slots begin at a multiple of this, so that what a small image leaves of its slot stays a hole."""
+
+_SIDE_BYTES = 2
+
+
 @dataclass(frozen=True)
 class TensorStore:
-    """Model input of every image: `(count, size, size, 3)` uint8 RGB in one `.npy` file."""
+    """Square uint8 RGB pictures for a model, none of a side above `size` pixels.
+
+    A picture of fewer pixels than the model wants is kept at a side of its own and enlarged when
+    it is read. The file holds the side of each picture, 0 for none, as little-endian 16-bit
+    numbers, and from the next page on a slot a picture, all of one stride. It is sparse: what is
+    not written takes no space.
+    """
 
     path: Path
     count: int
@@ -28,33 +45,89 @@ class TensorStore:
 
     @classmethod
     def create(cls, path: Path, count: int, size: int) -> TensorStore:
-        """Lay out the file, all zeros (sparse, so it costs no space until it is written)."""
+        """Lay out the file for `count` pictures. It takes no space until it is written."""
         store = cls(path, count, size)
         with path.open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
-            np.lib.format.write_array_header_1_0(file, header)
-            file.truncate(file.tell() + count * store._row_bytes)
+            file.truncate(store._offset(count))
         return store
 
-    @property
-    def _row_bytes(self) -> int:
-        return self.size * self.size * 3
-
-    @property
-    def _header_bytes(self) -> int:
-        return self.path.stat().st_size - self.count * self._row_bytes
+    def side_of(self, height: int, width: int) -> int:
+        """Side at which to keep a picture of this shape: its longest side, at most `size`."""
+        return min(max(height, width), self.size)
 
     def write(self, row: int, tensor: NDArray[np.uint8]) -> None:
-        """Write one image, shape `(size, size, 3)`. Safe from several processes at once."""
-        with self.path.open("r+b") as file:
-            file.seek(self._header_bytes + row * self._row_bytes)
-            file.write(np.ascontiguousarray(tensor).data)
+        """Write one picture, shape `(side, side, 3)`. Safe from several processes at once.
 
-    def read(self, rows: NDArray[np.integer]) -> NDArray[np.uint8]:
-        """Read images `rows` into memory, shape `(len(rows), size, size, 3)`."""
+        Raises:
+            ValueError: it is not square, or larger than `size`.
+        """
+        side = len(tensor)
+        if tensor.shape != (side, side, 3) or not 0 < side <= self.size or tensor.dtype != np.uint8:
+            raise ValueError(f"a tensor must be uint8 of shape (side, side, 3), side 1 to "
+                             f"{self.size}. Got {tensor.dtype} of {tensor.shape} instead.")
+        self._write(np.ascontiguousarray(tensor).data.cast("B"), self._offset(row))
+        # Last, so that a picture with a side is whole even if its writer is killed.
+        self._write(memoryview(side.to_bytes(_SIDE_BYTES, "little")), row * _SIDE_BYTES)
+
+    def read(self, rows: NDArray[np.integer], size: int | None = None) -> NDArray[np.uint8]:
+        """Read pictures `rows` into memory; one that was never written is black.
+
+        Args:
+            rows: which, in any order.
+            size: side in pixels to resize to what is kept at another; `self.size` if not given.
+
+        Returns:
+            Shape `(len(rows), size, size, 3)`.
+
+        Raises:
+            IndexError: a row is not one of the store's.
+        """
+        size = self.size if size is None else size
+        pictures = np.empty((len(rows), size, size, 3), np.uint8)
         if not len(rows):
-            return np.empty((0, self.size, self.size, 3), np.uint8)
-        return np.asarray(np.load(self.path, mmap_mode="r")[rows])
+            return pictures
+        if np.min(rows) < 0:
+            raise IndexError(f"rows must be 0 or more. Got {np.min(rows)} instead.")
+        for row, side, picture in zip(rows.tolist(), self._sides[rows].tolist(), pictures,
+                                      strict=True):
+            if side == size:
+                os.preadv(self._handle, [picture.data], self._offset(row))
+            elif side:
+                kept = np.frombuffer(os.pread(self._handle, side * side * 3, self._offset(row)),
+                                     np.uint8).reshape(side, side, 3)
+                resize(kept, (size, size), into=picture)
+            else:
+                picture[:] = 0
+        return pictures
+
+    def _offset(self, row: int) -> int:
+        return _pages(self.count * _SIDE_BYTES) + row * _pages(self.size * self.size * 3)
+
+    def _write(self, content: memoryview, offset: int) -> None:
+        while content:  # a disk that is nearly full takes a part, and refuses the rest
+            done = os.pwrite(self._handle, content, offset)
+            content, offset = content[done:], offset + done
+
+    @cached_property
+    def _handle(self) -> int:
+        """The file, opened once a process, for opening costs as much as writing."""
+        handle = os.open(self.path, os.O_RDWR)
+        weakref.finalize(self, os.close, handle)
+        return handle
+
+    @cached_property
+    def _sides(self) -> NDArray[np.uint16]:
+        """Sides as they are now in the file, which other processes write: a mapping of it."""
+        return np.asarray(np.memmap(self.path, "<u2", mode="r", shape=(self.count,)))
+
+    def __reduce__(self) -> tuple[type[TensorStore], tuple[Path, int, int]]:
+        """Another process opens the file itself."""
+        return TensorStore, (self.path, self.count, self.size)
+
+
+def _pages(size: int) -> int:
+    """Bytes of the whole pages that `size` bytes take."""
+    return -(-size // _PAGE) * _PAGE
 
 
 class ThumbnailWriter:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ from PIL import Image, ImageFile
 from audit.formats import SNIFF_BYTES, UNSUPPORTED_EXTENSIONS, sniff
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     Pixels = NDArray[np.uint8]
@@ -96,16 +99,14 @@ def decode(data: bytes, extension: str, least_side: int) -> Decoded:
             raise UndecodableError(
                 "unsupported", f"{extension} is not a format that is read: convert it to PNG")
         raise UndecodableError("not_an_image", "the content is of no known image format")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Pillow warns of is measured here
-        if name != "JPEG":
-            return _decode_with_pillow(data, name)
-        try:
-            return _decode_jpeg(data, least_side)
-        except _PillowsBusinessError as why:
-            decoded = _decode_with_pillow(data, name)
-            return decoded if decoded.problem else replace(
-                decoded, problem_kind=why.kind, problem=why.problem)
+    if name != "JPEG":
+        return _decode_with_pillow(data, name)
+    try:
+        return _decode_jpeg(data, least_side)
+    except _PillowsBusinessError as why:
+        decoded = _decode_with_pillow(data, name)
+        return decoded if decoded.problem else replace(
+            decoded, problem_kind=why.kind, problem=why.problem)
 
 
 def _decode_jpeg(data: bytes, least_side: int) -> Decoded:
@@ -151,10 +152,10 @@ def _power_of_two(side: int, least_side: int) -> int:
 
 
 def _jpeg_orientation(data: bytes) -> int:
-    if b"Exif\0\0" not in data[:65_536]:
+    if data.find(b"Exif\0\0", 0, 65_536) < 0:
         return 1
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        with _silence(), Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
             return _orientation(image)
     except Exception:  # noqa: BLE001 - Pillow raises anything on broken metadata; pixels are fine
         return 1
@@ -179,6 +180,15 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What Pillow warns of is measured here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@_silence()
 def _decode_with_pillow(data: bytes, name: str) -> Decoded:
     formats = [name]
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,7 +13,8 @@ import simplejpeg
 
 from audit.measures.decode import Decoded, UndecodableError, decode
 from audit.measures.hashes import file_hash, perceptual_hash, pixel_hash
-from audit.measures.pixels import MEASURE_SIDE, fit_within, pixel_statistics, resize
+from audit.measures.pixels import MEASURE_SIDE, pixel_statistics
+from audit.resizing import fit_within, resize
 
 if TYPE_CHECKING:
     from audit.imagestore import TensorStore
@@ -61,8 +61,8 @@ class MeasureImage:
             return failed_measurement(row, measures, "bomb", "decoding it ran out of memory")
 
     def _describe(self, row: int, measures: dict[str, object], decoded: Decoded) -> Measurement:
-        size = self.tensors.size
-        self.tensors.write(row, resize(decoded.pixels, (size, size)))
+        side = self.tensors.side_of(*decoded.pixels.shape[:2])
+        self.tensors.write(row, resize(decoded.pixels, (side, side)))
         small = fit_within(decoded.pixels, MEASURE_SIDE)
         luma = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
         measures |= {
@@ -85,8 +85,12 @@ class MeasureImage:
 
 def extension_of(path: str) -> str:
     """The extension in lower case with its dot; bytes that are not UTF-8 are replaced."""
-    suffix = Path(path).suffix.lower()
-    return os.fsencode(suffix).decode("utf-8", "replace")
+    name = path.rpartition("/")[2]
+    dot = name.rfind(".")
+    if not 0 < dot < len(name) - 1:  # as for pathlib, ".jpg" and "photo." have none
+        return ""
+    suffix = name[dot:].lower()
+    return suffix if suffix.isascii() else os.fsencode(suffix).decode("utf-8", "replace")
 
 
 def failed_measurement(row: int, measures: dict[str, object], kind: str, reason: str,
@@ -122,5 +126,8 @@ def _read_regular(handle: int) -> bytes:
         raise UndecodableError(
             "bomb", f"the file has {facts.st_size / 1024**2:.0f} MiB, "
                     f"more than the {MAX_FILE_BYTES // 1024**2} that are read")
-    with os.fdopen(handle, "rb", closefd=False) as file:
-        return file.read()
+    data = os.read(handle, facts.st_size + 1)
+    if len(data) == facts.st_size:
+        return data
+    with os.fdopen(handle, "rb", closefd=False) as file:  # it grew, or came in parts
+        return data + file.read()

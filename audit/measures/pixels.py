@@ -24,26 +24,8 @@ _LEAST_ENERGY = 1.0
 
 _PERCENTILES = (1, 5, 50, 95, 99)
 
-
-def fit_within(pixels: Pixels, side: int) -> Pixels:
-    """Shrink so that the longest side is at most `side`; never enlarge."""
-    height, width = pixels.shape[:2]
-    longest = max(height, width)
-    if longest <= side:
-        return pixels
-    size = (max(1, round(width * side / longest)), max(1, round(height * side / longest)))
-    return resize(pixels, size)
-
-
-def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Resize to `(width, height)`, averaging where it shrinks to less than half.
-
-    Bilinear is enough up to there (power-of-two decoding has done the rest) and 7 times faster.
-    """
-    height, width = pixels.shape[:2]
-    shrinks_much = width > 2 * size[0] or height > 2 * size[1]
-    method = cv2.INTER_AREA if shrinks_much else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, size, interpolation=method))
+_GAUSSIAN = cv2.getGaussianKernel(7, 1.0, cv2.CV_32F)
+"""For `cv2.sepFilter2D`: three times faster than `cv2.GaussianBlur`, and alike to one level."""
 
 
 def pixel_statistics(pixels: Pixels, luma: Pixels) -> dict[str, float]:
@@ -52,35 +34,48 @@ def pixel_statistics(pixels: Pixels, luma: Pixels) -> dict[str, float]:
     Returns:
         The float columns of `tables.MEASURES`.
     """
-    squared = cv2.transform(pixels.astype(np.float32) ** 2, _LUMA_WEIGHTS)
-    brightness = _percentiles(np.rint(np.sqrt(squared)).astype(np.uint8))
-    spread = pixels.max(axis=2) - pixels.min(axis=2)
+    planes = cv2.split(pixels)
+    squares = cv2.multiply(pixels, pixels, dtype=cv2.CV_32F)
+    brightness = cv2.convertScaleAbs(cv2.sqrt(cv2.transform(squares, _LUMA_WEIGHTS)))
+    red, green, blue = planes
+    spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    levels = _percentiles(_histogram(brightness), _PERCENTILES)
     return {
-        **{f"brightness_p{percent:02d}": value / 255
-           for percent, value in zip(_PERCENTILES, brightness, strict=True)},
+        **{f"brightness_p{percent:02d}": level / 255
+           for percent, level in zip(_PERCENTILES, levels, strict=True)},
         "sharpness": _sharpness(luma),
         "contrast": float(cv2.meanStdDev(luma)[1][0, 0]),
-        "entropy": _entropy(pixels),
-        "colourfulness": _percentiles(spread)[-1],
+        "entropy": _entropy(np.concatenate([_histogram(plane) for plane in planes])),
+        "colourfulness": _percentiles(_histogram(spread), _PERCENTILES[-1:])[0],
     }
 
 
-def _percentiles(values: Pixels) -> list[float]:
-    """Percentiles of uint8 values by their histogram: the least value that reaches each share."""
-    cumulated = np.bincount(values.ravel(), minlength=256).cumsum()
-    wanted = np.array(_PERCENTILES) / 100 * cumulated[-1]
+def _histogram(values: cv2.typing.MatLike) -> NDArray[np.float32]:
+    """How many of the uint8 values are at each of the 256 levels."""
+    return np.asarray(cv2.calcHist([values], [0], None, [256], [0, 256]), np.float32).ravel()
+
+
+def _percentiles(counts: NDArray[np.float32], percents: tuple[int, ...]) -> list[float]:
+    """The least level that reaches each share of the histogram."""
+    cumulated = counts.cumsum()
+    wanted = [percent / 100 * float(cumulated[-1]) for percent in percents]
     return [float(level) for level in np.searchsorted(cumulated, wanted)]
 
 
-def _entropy(pixels: Pixels) -> float:
+def _entropy(counts: NDArray[np.float32]) -> float:
     """Shannon entropy in bits of the three channel histograms as one, 0 to 9.58.
 
     As `PIL.Image.entropy` gives for an RGB image, on which CleanVision's low_information rests.
     """
-    counts = np.concatenate([np.bincount(pixels[..., channel].ravel(), minlength=256)
-                             for channel in range(3)])
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log2(shares)).sum())
+
+
+def _variance(values: cv2.typing.MatLike) -> float:
+    """Variance of 16-bit values by their sums: five times faster than `cv2.meanStdDev`."""
+    number = values.size
+    mean = cv2.sumElems(values)[0] / number
+    return max(0.0, cv2.norm(values, cv2.NORM_L2SQR) / number - mean * mean)
 
 
 def _sharpness(luma: Pixels) -> float:
@@ -95,9 +90,8 @@ def _sharpness(luma: Pixels) -> float:
     Returns:
         NaN for a picture that is flat, of which sharpness says nothing.
     """
-    energy = float(cv2.meanStdDev(cv2.Laplacian(luma, cv2.CV_16S))[1][0, 0]) ** 2
+    energy = _variance(cv2.Laplacian(luma, cv2.CV_16S))
     if energy < _LEAST_ENERGY:
         return float("nan")
-    blurred = cv2.GaussianBlur(luma, (0, 0), 1.0)
-    left = float(cv2.meanStdDev(cv2.Laplacian(blurred, cv2.CV_16S))[1][0, 0]) ** 2
-    return max(0.0, 1 - left / energy)
+    blurred = cv2.sepFilter2D(luma, cv2.CV_8U, _GAUSSIAN, _GAUSSIAN)
+    return max(0.0, 1 - _variance(cv2.Laplacian(blurred, cv2.CV_16S)) / energy)

@@ -78,17 +78,34 @@ def test_each_image_is_opened_exactly_once(tmp_path, measured, extension):
     assert _opened.count(str(path)) == 1
 
 
+@pytest.mark.parametrize(("name", "extension"), [
+    ("photo.JPG", ".jpg"), ("a.tar.gz", ".gz"), (".jpg", ""), ("photo.", ""), ("photo", ""),
+    ("in.folder/photo", ""), ("..jpg", ".jpg"), ("\u00e4.\u00c4", ".\u00e4")])
+def test_the_extension_is_as_pathlib_has_it(name, extension):
+    assert measure.extension_of(name) == Path(name).suffix.lower() == extension
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_whole(measured, image, monkeypatch):
+    content = image.read_bytes()
+    short = os.stat_result([0o100644, *[0] * 5, len(content) // 2, 0, 0, 0])
+    monkeypatch.setattr(measure.os, "fstat", lambda _handle: short)
+    row = measured(image).measures
+    assert (row["status"], row["file_bytes"]) == ("ok", len(content))
+
+
 def test_measuring_twice_gives_the_same(measured, image):
     assert repr(measured(image)) == repr(measured(image))
 
 
 @pytest.mark.parametrize("index", range(0, 100, 25))
-def test_tiny_images_are_measured_as_they_are(tmp_path, measured, index):
+def test_tiny_images_are_measured_and_kept_as_they_are(tmp_path, measured, tensors, index):
     path = tmp_path / "digit.png"
     Image.fromarray(np.uint8(load_digits().images[index] * 15)).save(path)
     row = measured(path).measures
     assert (row["status"], row["width"], row["height"], row["mode"]) == ("ok", 8, 8, "L")
     assert row["colourfulness"] == 0
+    stored = tensors.read(np.array([1]), size=8)[0]
+    np.testing.assert_array_equal(stored, np.asarray(Image.open(path).convert("RGB")))
 
 
 def test_damage_is_measured_all_the_same(measured, image):
@@ -123,7 +140,8 @@ def make_loop(path):
     (lambda path: path.symlink_to("/dev/zero"), "not_an_image", "not a regular file"),
     (lambda path: path.write_bytes(b"\xff\xd8\xff\xd9"), "corrupt", "cannot identify"),
 ])
-def test_what_is_no_image_is_unreadable_for_a_reason(tmp_path, measured, make, kind, words):
+def test_what_is_no_image_is_unreadable_for_a_reason(tmp_path, measured, tensors, make, kind,
+                                                     words):
     path = tmp_path / "file.jpg"
     make(path)
     one = measured(path)
@@ -131,7 +149,7 @@ def test_what_is_no_image_is_unreadable_for_a_reason(tmp_path, measured, make, k
     assert words in one.measures["problem"]
     assert one.thumbnail == b""
     assert tables.problems(tables.make(tables.MEASURES, [one.measures]), tables.MEASURES) == []
-    assert not np.load(tmp_path / "tensors.npy").any()
+    assert not tensors.read(np.arange(3)).any()
 
 
 @pytest.mark.parametrize("path", ["a\0b.jpg", "x" * 5000 + ".jpg", ""])

@@ -9,7 +9,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from audit import tables
-from audit.measures.pixels import MEASURE_SIDE, fit_within, pixel_statistics, resize
+from audit.measures.pixels import MEASURE_SIDE, pixel_statistics
+from audit.resizing import fit_within, resize
 
 
 @pytest.fixture(scope="module", params=["china.jpg", "flower.jpg"])
