@@ -6,21 +6,18 @@ one that never returns blocks it. Here the item that did it is reported and the 
 
 from __future__ import annotations
 
-import multiprocessing
 import pickle
-import signal
-import threading
 import time
 from collections import deque
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from audit.engines.worker import READY, Progress, WorkerProcess, signals_waiting
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from multiprocessing.context import SpawnProcess
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,7 +28,8 @@ BATCH = 16
 START_TIMEOUT_S = 120.0
 """A worker that has not imported the function by then will not."""
 
-_READY = "ready"
+_AHEAD_BYTES = 2**15
+"""A larger batch waits until its worker listens: sending it before could block for ever."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +38,6 @@ class Failure:
 
     kind: str
     reason: str
-
-
-@dataclass
-class _Worker(Generic[Item]):
-    process: SpawnProcess
-    pipe: connection.Connection
-    pending: deque[Item] = field(default_factory=deque)
-    is_ready: bool = False
-    deadline: float = 0.0
 
 
 def map_isolated(
@@ -60,10 +49,13 @@ def map_isolated(
 ) -> Iterator[tuple[Item, Result | Failure]]:
     """Apply `function` to each item in worker processes; results come as they are ready.
 
+    An item whose result is lost with its worker, because a later one of its batch crashed or
+    hung, is done a second time.
+
     Args:
-        function: picklable, sent to each worker once. An exception in it is a bug of the
-            function and is raised here.
-        items: consumed lazily, `BATCH` at a time a worker.
+        function: picklable, importable by its name, and sent to each worker once. An exception
+            in it is a bug of the function and is raised here.
+        items: consumed lazily, at most two batches of `BATCH` a worker ahead.
         workers: number of processes, at least 1.
         timeout_s: a worker that spends longer on one item is killed and replaced.
 
@@ -74,19 +66,52 @@ def map_isolated(
     try:
         while True:
             team.hand_out()
-            busy = team.busy()
+            busy = [worker for worker in team.workers if worker.is_busy]
             if not busy:
                 return
-            patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
-            ready = connection.wait([worker.pipe for worker in busy], patience)
+            deadline = min(worker.deadline(timeout_s) for worker in busy)
+            ready = connection.wait([worker.process.pipe for worker in busy],
+                                    max(0.0, deadline - time.monotonic()))
             for worker in busy:
-                if worker.pipe in ready:
+                if worker.process.pipe in ready:
                     yield from team.receive(worker)
-                # Asked again: while the caller was at what was yielded, it may have answered.
-                elif time.monotonic() > worker.deadline and not worker.pipe.poll():
-                    yield team.lose(worker, "timeout", f"not done in {timeout_s:g} s")
+                else:
+                    yield from team.give_up(worker)
     finally:
         team.end()
+
+
+@dataclass
+class _Worker(Generic[Item]):
+    """A process, and what it was handed and has not answered, in order."""
+
+    process: WorkerProcess
+    pending: deque[Item] = field(default_factory=deque)
+    answered: int = 0
+    is_ready: bool = False
+    heard: float = field(default_factory=time.monotonic)
+    """When it was last heard of, or handed something while it had nothing to do."""
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self.pending) or not self.is_ready
+
+    def deadline(self, timeout_s: float, progress: Progress | None = None) -> float:
+        """When to give it up, by the monotonic clock."""
+        if not self.is_ready:
+            return self.heard + START_TIMEOUT_S
+        return max(self.heard, (progress or self.process.progress()).since) + timeout_s
+
+    def hand(self, batch: list[Item]) -> bool:
+        """Send it a batch, unless it must first have done what it has."""
+        message = pickle.dumps(batch)
+        if self.pending and len(message) > _AHEAD_BYTES:
+            return False
+        if self.is_ready and not self.pending:
+            self.heard = time.monotonic()
+        self.pending.extend(batch)
+        self.process.send(message)
+        return True
 
 
 @dataclass
@@ -98,125 +123,73 @@ class _Team(Generic[Item, Result]):
     size: int
     timeout_s: float
     workers: list[_Worker[Item]] = field(default_factory=list)
-    spare: deque[Item] = field(default_factory=deque)  # what a lost worker had not begun
-
-    def busy(self) -> list[_Worker[Item]]:
-        return [worker for worker in self.workers if worker.pending or not worker.is_ready]
+    spare: deque[Item] = field(default_factory=deque)  # what a lost worker had not answered
 
     def hand_out(self) -> None:
-        """Give each worker without work a batch, starting workers up to the number allowed."""
+        """Give each worker a batch to work on and one to go on with, starting those allowed."""
         while True:
-            idle = next((one for one in self.workers if one.is_ready and not one.pending), None)
-            if idle is None and len(self.workers) >= self.size:
+            least = min(self.workers, key=lambda one: len(one.pending), default=None)
+            if (least is None or least.pending) and len(self.workers) < self.size:
+                least = None
+            elif least is None or len(least.pending) > BATCH:
                 return
             batch = [self.spare.popleft() for _ in range(min(len(self.spare), BATCH))]
             batch = batch or list(islice(self.waiting, BATCH))
             if not batch:
                 return
-            if idle is None:
-                with _signals_waiting():
-                    idle = _start(self.function)
-                    self.workers.append(idle)
-            else:
-                idle.deadline = time.monotonic() + self.timeout_s
-            idle.pending.extend(batch)
-            with suppress(OSError):  # a worker that is gone is noticed when it is waited for
-                idle.pipe.send(batch)
+            if least is None:
+                with signals_waiting():
+                    least = _Worker(WorkerProcess(self.function))
+                    self.workers.append(least)
+            if not least.hand(batch):
+                self.spare.extendleft(reversed(batch))
+                return
 
     def receive(self, worker: _Worker[Item]) -> Iterator[tuple[Item, Result | Failure]]:
+        """Take what a worker has sent: results, a bug, or that it is gone."""
         try:
-            message = worker.pipe.recv()
+            message = worker.process.pipe.recv()
         except (EOFError, OSError):
-            worker.process.join()
-            manner = _manner_of_death(worker.process.exitcode)
-            yield self.lose(worker, "crash", f"the decoder died ({manner})")
+            manner = worker.process.manner_of_death()
+            progress = worker.process.progress()
+            yield self.lose(worker, progress, "crash", f"the decoder died ({manner})")
             return
-        worker.deadline = time.monotonic() + self.timeout_s
-        if message == _READY:
+        worker.heard = time.monotonic()
+        if message == READY:
             worker.is_ready = True
         elif isinstance(message, BaseException):
             raise message
         else:
-            yield worker.pending.popleft(), message[0]
+            worker.answered += len(message)
+            items = [worker.pending.popleft() for _ in message]
+            self.hand_out()  # first, for the caller may take its time over each
+            yield from zip(items, message, strict=True)
 
-    def lose(self, worker: _Worker[Item], kind: str, reason: str) -> tuple[Item, Failure]:
-        """End a worker, put back what it had not begun, and report the item it was at."""
+    def give_up(self, worker: _Worker[Item]) -> Iterator[tuple[Item, Result | Failure]]:
+        """End a worker that has been at one item for too long."""
+        progress = worker.process.progress()  # kept, for it may get on before it is killed
+        # Whether it has answered is asked last: while the caller was at what was yielded, it may.
+        if (time.monotonic() > worker.deadline(self.timeout_s, progress)
+                and not worker.process.pipe.poll()):
+            yield self.lose(worker, progress, "timeout", f"not done in {self.timeout_s:g} s")
+
+    def lose(self, worker: _Worker[Item], progress: Progress, kind: str, reason: str,
+             ) -> tuple[Item, Failure]:
+        """End a worker, put back what it had not answered, and report the item it was at."""
         worker.process.kill()
-        worker.process.join()
         self.workers.remove(worker)
         if not worker.is_ready:
             if kind == "timeout":
                 reason = f"not within {START_TIMEOUT_S:g} s"
-            message = f"a worker process did not start ({reason})"
-            raise RuntimeError(message)
-        item = worker.pending.popleft()
+            raise RuntimeError(f"a worker process did not start ({reason})")
+        # One that died before it began anything is taken to have died of what it was to begin.
+        culprit = max(0, progress.begun - worker.answered - 1)
+        item = worker.pending[culprit]
+        del worker.pending[culprit]
         self.spare.extend(worker.pending)
         return item, Failure(kind, reason)
 
     def end(self) -> None:
+        """End all workers."""
         for worker in self.workers:
             worker.process.kill()
-        for worker in self.workers:
-            worker.process.join()
-
-
-def _start(function: Callable[[Item], Result]) -> _Worker[Item]:
-    # Spawned, not forked: a fork copies the locks of threads it does not copy.
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(function, theirs), daemon=True)
-    process.start()
-    theirs.close()
-    return _Worker(process, ours, deadline=time.monotonic() + START_TIMEOUT_S)
-
-
-@contextmanager
-def _signals_waiting() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait while a worker is born.
-
-    A start that is broken off leaves a worker that nobody ends, and that complains of it.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is ever interrupted
-        return
-    # Not a mask of the thread: another thread would take the signal, and interrupt this one.
-    caught: list[int] = []
-    before = {number: signal.signal(number, lambda number, _frame: caught.append(number))
-              for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for pending in dict.fromkeys(caught):
-            signal.raise_signal(pending)
-
-
-def _manner_of_death(exit_code: int | None) -> str:
-    if exit_code is not None and exit_code < 0:
-        with suppress(ValueError):
-            return signal.Signals(-exit_code).name
-    return f"exit code {exit_code}"
-
-
-def _serve(function: Callable[[Item], Result], pipe: connection.Connection) -> None:
-    """Body of a worker: announce itself, then answer each item of each batch with a message."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    with suppress(EOFError, ConnectionError):  # the parent is gone
-        pipe.send(_READY)
-        while True:
-            for item in pipe.recv():
-                pipe.send_bytes(_answer(function, item))
-
-
-def _answer(function: Callable[[Item], Result], item: Item) -> bytes:
-    """The result in a tuple, or the exception, pickled. An exception is raised in the parent."""
-    try:
-        return pickle.dumps((function(item),))
-    except Exception as error:  # noqa: BLE001 - raised again in the parent
-        try:
-            pickled = pickle.dumps(error)
-            pickle.loads(pickled)  # noqa: S301 - our own; some exceptions cannot be built again
-        except Exception:  # noqa: BLE001 - whatever its class does
-            return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
-        return pickled
