@@ -5,9 +5,14 @@ The stages of an audit, in the order in which data flows through them, are the s
 into something a person runs is the business of `pipelines`, which this package never imports.
 """
 
-from importlib.metadata import PackageNotFoundError, version
 
-try:
-    __version__ = version("image-audit")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
+def __getattr__(name: str) -> str:
+    """Look up `__version__` when it is asked for: every worker imports this package."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 30 ms
+
+    try:
+        return version("image-audit")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0+unknown"

@@ -34,9 +34,14 @@ _BUFFER_BYTES = 2**17
 
 _PROGRESS = struct.Struct("=dq")
 
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1")
-"""There is a worker a core: threads of libraries would only be in each other's way."""
+_ENVIRONMENT = {
+    # There is a worker a core: threads of libraries would only be in each other's way.
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+                     "OPENCV_FOR_THREADS_NUM"), "1"),
+    # Memory of one item is kept for the next: taking it anew from the system costs a tenth of
+    # the time of a photo. Larger blocks (32 MiB) and what is left at the end (64 MiB) go back.
+    "MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**26),
+}
 
 _BOOTSTRAP = ("import sys; pipe, progress, *sys.path = sys.argv[1:]; "
               "from audit.engines.worker import serve; serve(int(pipe), int(progress))")
@@ -67,7 +72,7 @@ class WorkerProcess:
             self.process = subprocess.Popen(  # noqa: S603 - ourselves
                 [sys.executable, "-c", _BOOTSTRAP, *map(str, numbers),
                  *(path for path in sys.path if isinstance(path, str))],
-                pass_fds=numbers, stdin=subprocess.DEVNULL, env={**os.environ, **_ONE_THREAD})
+                pass_fds=numbers, stdin=subprocess.DEVNULL, env={**os.environ, **_ENVIRONMENT})
             self.pipe = Connection(near.detach())
         self.send(pickle.dumps(function))
 

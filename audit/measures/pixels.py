@@ -34,8 +34,9 @@ def pixel_statistics(pixels: Pixels, luma: Pixels) -> dict[str, float]:
     Returns:
         The float columns of `tables.MEASURES`.
     """
-    planes = cv2.split(pixels)
-    squares = cv2.multiply(pixels, pixels, dtype=cv2.CV_32F)
+    planes = [cv2.extractChannel(pixels, channel) for channel in range(3)]
+    squares = pixels.astype(np.float32)
+    squares *= squares
     brightness = cv2.convertScaleAbs(cv2.sqrt(cv2.transform(squares, _LUMA_WEIGHTS)))
     red, green, blue = planes
     spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
