@@ -8,8 +8,10 @@ import zlib
 from functools import cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
@@ -267,3 +269,20 @@ def test_a_jpeg_is_reduced_by_powers_of_two_and_never_below_what_is_needed(least
     assert decoded.pixels.shape == (320 // factor, 480 // factor, 3)
     assert min(decoded.pixels.shape[:2]) >= min(least_side, 320)
     assert (decoded.width, decoded.height) == (480, 320)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (33, 17), (641, 427), (1283, 855)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_pixels_of_a_jpeg_are_those_of_the_decoder_at_any_scale(size, mode):
+    pixels = cv2.resize(load_sample_image("china.jpg"), size)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(buffer, "JPEG", quality=90)
+    for least_side in (10_000, 160, 4):
+        decoded = decode(buffer.getvalue(), ".jpg", least_side)
+        height, width = decoded.pixels.shape[:2]
+        wanted = simplejpeg.decode_jpeg(buffer.getvalue(), "RGB", min_height=height,
+                                        min_width=width)
+        np.testing.assert_array_equal(decoded.pixels, wanted)
+        assert (decoded.width, decoded.height) == size
+        assert min(height, width) >= min(least_side, *size)
+        assert decoded.pixels.flags.c_contiguous
