@@ -33,7 +33,7 @@ $(DEVTOOLS): $(RUNTIME) requirements-dev.lock
 .PHONY: help
 help:  ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo '  ARGS="..." is passed on, as in: make audit DATA=photos ARGS="--backbone cnn --folds 10"'
+	@echo '  ARGS="..." is passed on, as in: make audit DATA=photos ARGS="--backbone patches --folds 10"'
 
 .PHONY: install
 install: $(RUNTIME)  ## Make the virtual environment (the other targets do it themselves)
@@ -45,7 +45,7 @@ ifdef DATA
 else
 	@rm -rf $(DEMO)
 	@$(BIN)/audit demo $(DEMO)/digits
-	@$(BIN)/audit run $(DEMO)/digits --backbone cnn $(ARGS)
+	@$(BIN)/audit run $(DEMO)/digits --backbone patches $(ARGS)
 endif
 
 .PHONY: checks

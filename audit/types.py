@@ -62,12 +62,17 @@ class CrossValidation:
         training_accuracy: mean over folds of the accuracy on the images trained on, or NaN
             where the probabilities came from the user's own model.
         model: the model in words, for the report.
+        repeats: the probabilities of each cross-validation, of which `probabilities` is the
+            mean; empty where they came from the user's own model. `folds` are of the first.
+        chosen: what was chosen by the likelihood of held-out labels, for run.json.
     """
 
     probabilities: NDArray[np.float64]
     folds: NDArray[np.int64]
     training_accuracy: float
     model: str
+    repeats: tuple[NDArray[np.float64], ...] = ()
+    chosen: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

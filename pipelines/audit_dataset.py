@@ -29,9 +29,13 @@ from audit.registry import all_checks, run_checks
 from audit.render import ReportData, render_report
 from audit.representations import (
     AUTO,
+    PATCHES,
+    STEPS,
     assign_folds,
     choose_backbone,
     cross_validate,
+    cross_validate_head,
+    find_effort,
     find_pairs,
     given_embeddings,
     group_together,
@@ -136,11 +140,12 @@ def _backbone(settings: Settings, ingested: Ingested, stages: Stages,
     """The network to use. None is loaded if nothing is trained and none was asked for by name."""
     if settings.embeddings is not None:
         return given_embeddings(settings.embeddings, ingested.manifest["image_id"]), ()
+    effort = find_effort(settings.effort)
     trains = len(set(ingested.manifest["given_label"])) > 1
     if settings.backbone == AUTO and (settings.pred_probs is not None or not trains):
-        return choose_backbone("cnn", stages.say)
+        return choose_backbone(PATCHES, effort, stages.say)
     with stages.stage("loading the network"):
-        return choose_backbone(settings.backbone, stages.say)
+        return choose_backbone(settings.backbone, effort, stages.say)
 
 
 def _measure(settings: Settings, ingested: Ingested, backbone: Backbone, work: Path,
@@ -174,9 +179,9 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
     readable = (images["status"] != UNREADABLE).to_numpy()
     rows = np.flatnonzero(readable)
     with stages.stage("embedding", images=len(rows)) as advance:
-        known = backbone.embed(tensors, rows, advance)
-        embeddings = np.full((len(images), known.shape[1]), np.nan, np.float32)
-        embeddings[rows] = known
+        known = backbone.embed(tensors, rows, settings.seed, advance)
+        embeddings = np.full((len(images), known.rows.shape[1]), np.nan, np.float32)
+        embeddings[rows] = known.rows
     with stages.stage("finding duplicates", images=len(rows)):
         neighbours = nearest(embeddings)
         pairs = find_pairs(images, tensors, neighbours)
@@ -186,7 +191,11 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
     not_scorable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     groups = group_together(sets_of(pairs, len(images)), images["group"])
-    folds = assign_folds(images["given_label"], groups, readable, settings.folds, settings.seed)
+    effort = find_effort(settings.effort)
+    repeats = [assign_folds(images["given_label"], groups, readable, settings.folds,
+                            settings.seed + number)
+               for number in range(effort.repeats)]
+    folds = repeats[0]
     if settings.pred_probs is not None:
         probabilities = read_probabilities(settings.pred_probs, images["image_id"], readable,
                                            classes)
@@ -197,12 +206,16 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
     else:
         not_scorable, notes = folds.not_scorable, folds.notes
         with stages.stage("cross-validating", images=int((folds.fold >= 0).sum()),
-                          steps=backbone.steps(int((folds.fold >= 0).sum()))) as advance:
+                          steps=STEPS * len(repeats)) as advance:
             validation = cross_validate(
-                images["given_label"], classes, folds,
-                lambda chosen, labels, fold, count: backbone.cross_validate(
-                    tensors, chosen, embeddings[chosen], labels, fold, count, settings.seed,
-                    advance),
+                images["given_label"], classes,
+                # Other folds can leave a small class out: such a repeat is of other images.
+                [one for one in repeats
+                 if one is not None and one.not_scorable == folds.not_scorable],
+                lambda task, choices: cross_validate_head(
+                    embeddings[task.rows], task.labels, task.folds, task.classes,
+                    settings.seed + task.repeat, advance, optional=known.mirrored,
+                    landmarks=effort.landmarks, choices=choices),
                 backbone.description)
     return Evidence(
         images=images, classes=classes, empty_classes=ingested.empty_classes, pairs=pairs,
@@ -221,6 +234,7 @@ def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
            report: ReportData, thumbnails: Thumbnails, embeddings: np.ndarray,
            started: datetime, stages: Stages) -> None:
     evidence, results = report.evidence, report.results
+    validation = evidence.cross_validation
     with stages.stage("writing"):
         run.begin()
         run.write_table("images", images_table(evidence, results))
@@ -238,6 +252,7 @@ def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
         run.write("report.html", render_report(report, thumbnails).encode())
     run.write_json("run.json", {
         "version": __version__, "settings": settings.as_json(), "backbone": backbone,
+        "head": dict(validation.chosen) if validation else {},
         "digest": report.digest,
         "started": started.isoformat(timespec="seconds"),
         "seconds": report.seconds, "stages": stages.timings,

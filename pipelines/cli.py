@@ -42,7 +42,10 @@ def run(
         help="Table to read labels from; its paths are relative to DATA.")] = None,
     label_column: Annotated[str, typer.Option(help="Column of the table with labels.")] = "label",
     backbone: Annotated[str, typer.Option(
-        help="auto, cnn, or a network of keras.applications such as mobilenet_v2.")] = "auto",
+        help="auto, patches, or a network of keras.applications such as mobilenet_v2.")] = "auto",
+    effort: Annotated[str, typer.Option(
+        help="low (under a minute for 10,000 small images), normal (minutes) or high.",
+    )] = "normal",
     folds: Annotated[int, typer.Option(help="Folds of the cross-validation.")] = 5,
     seed: Annotated[int, typer.Option(help="Same data, seed and versions: same findings.")] = 0,
     workers: Annotated[int | None, typer.Option(
@@ -73,9 +76,9 @@ def run(
         thresholds, disabled = read_config(config) if config else ({}, frozenset[str]())
         settings = Settings(
             data=data, out=out, labels=labels, label_column=label_column, backbone=backbone,
-            folds=folds, seed=seed, workers=workers if workers is not None else available_cores(),
-            engine=engine, pred_probs=pred_probs, embeddings=embeddings, thresholds=thresholds,
-            disabled=disabled)
+            effort=effort, folds=folds, seed=seed,
+            workers=workers if workers is not None else available_cores(), engine=engine,
+            pred_probs=pred_probs, embeddings=embeddings, thresholds=thresholds, disabled=disabled)
         finished = audit_dataset(settings, Stages(Console(stderr=True)))
         print_summary(Console(), finished.report, str(finished.path / "report.html"))
         _compare_with_planted(data, finished.path)

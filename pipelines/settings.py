@@ -47,6 +47,7 @@ class Settings:
     labels: Path | None = None
     label_column: str = "label"
     backbone: str = "auto"
+    effort: str = "normal"
     folds: int = 5
     seed: int = 0
     workers: int = field(default_factory=available_cores)
@@ -76,7 +77,8 @@ class Settings:
         """The settings as run.json records them."""
         return {
             "data": str(self.data), "labels": _text(self.labels),
-            "label_column": self.label_column, "backbone": self.backbone, "folds": self.folds,
+            "label_column": self.label_column, "backbone": self.backbone,
+            "effort": self.effort, "folds": self.folds,
             "seed": self.seed, "workers": self.workers, "engine": self.engine,
             "pred_probs": _text(self.pred_probs), "embeddings": _text(self.embeddings),
             "thresholds": {code: dict(values) for code, values in self.thresholds.items()},

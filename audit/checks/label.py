@@ -1,11 +1,18 @@
 """Labels that a model trained on the other images does not believe.
 
-Confident learning (Northcutt, Jiang & Chuang, 2021) by cleanlab on out-of-fold probabilities:
-`prune_by_noise_rate` flags, the probability of the given label (self-confidence) ranks. The share
-of wrong labels is the mass off the diagonal of the estimated joint of given and true labels; its
-interval is the 5th to 95th percentile over bootstrap samples of the images. It says how far the
-estimate would move with other images, not how far the model can be trusted: a weak model takes
-hard images for wrong labels. Skipped where the model does no better than chance.
+A model of the label noise (`audit.noise`) turns out-of-fold probabilities and given labels into the
+probability of each class of each image; cleanlab flags an image where another class is more
+probable than the given one (`predicted_neq_given`) and ranks by the probability of the given one
+(`self_confidence`). Against cleanlab's filters on the bare probabilities (`prune_by_noise_rate` and
+five others), measured on two sets of photos with planted errors of 5 % to 20 %: of the flags 87 %
+were wrong labels against 50 % to 81 %, 68 % of the wrong labels were flagged against 69 % to 95 %,
+and of clean labels 0 % to 0.1 % were flagged against 1 % to 16 %.
+
+The share of wrong labels is the mean probability of being wrong. It is too low where wrong labels
+are on hard images or follow a pattern, for that looks like a hard class. Confident learning's
+estimate (Northcutt, Jiang & Chuang, 2021) is too high where the model is weak, for that looks like
+wrong labels. The interval reaches from the 5th percentile of the one to the 95th of the other.
+Skipped where the model does no better than chance.
 """
 
 from __future__ import annotations
@@ -17,6 +24,7 @@ import numpy as np
 
 from audit.checks._findings import finding, findings_table, images_word, score_table
 from audit.checks._signal import NEEDS_SIGNAL, measure_signal, require_signal, scored_labels
+from audit.noise import LabelNoise, fit_label_noise
 from audit.types import CheckMeta, Outcome, Threshold
 
 if TYPE_CHECKING:
@@ -39,44 +47,88 @@ META = CheckMeta(
 )
 
 BOOTSTRAPS = 100
-INTERVAL = (5, 95)
+DEVIATIONS_90 = 1.645
+CUT_OFFS = (1, 2, 5, 10, 20)
+_TINY = 1e-12
 _TOLERANCE = 1e-6
 _LEAST_THRESHOLD = 2e-6
 """Both as in `cleanlab.count`, so that the estimate and the flags agree."""
 
 
 def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
-    """Flag images by confident learning, and estimate the noise of the dataset and each class."""
-    from cleanlab.filter import find_label_issues  # noqa: PLC0415 - slow, and only needed here
-    from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415
-
+    """Flag images whose label is more probably wrong than right, and estimate how many are."""
     rows, labels, probabilities, classes = scored_labels(evidence)
     signal = measure_signal(labels, probabilities, evidence.seed)
     require_signal(signal, thresholds["p_value"])
-    with warnings.catch_warnings():  # that it leaves a class its only image is as it should be
-        warnings.filterwarnings("ignore", message="May not flag all label issues")
-        is_issue = find_label_issues(labels, probabilities, filter_by="prune_by_noise_rate",
-                                     n_jobs=1)
-    quality = get_label_quality_scores(labels, probabilities, method="self_confidence")
+    noise = _fit(probabilities, labels)
+    is_issue, quality = _issues(noise, labels)
+    repeats = _repeats(evidence, rows, labels)
+    recurred = np.sum(repeats, axis=0) if repeats else np.zeros(len(rows))
 
     score = np.full(len(evidence.images), np.nan)
     flagged = np.zeros(len(evidence.images), bool)
     score[rows], flagged[rows] = quality, is_issue
     names = evidence.images["image_id"].to_numpy()
-    findings = [
-        finding(META, names[row], own[label],
-                f'given "{classes[label]}" ({own[label]:.2f}), '
-                f'predicted "{classes[own.argmax()]}" ({own.max():.2f})',
-                suggestion=f'Look, and if it is wrong relabel it "{classes[own.argmax()]}".')
-        for row, label, own, wrong in zip(rows, labels, probabilities, is_issue, strict=True)
-        if wrong]
-    shares, class_noise = _noise(labels, probabilities, evidence.seed)
-    noise_by_class = {classes[index]: float(class_noise[index]) for index in np.unique(labels)}
-    findings += [_class_finding(name, noise, thresholds["class_noise"])
-                 for name, noise in noise_by_class.items()]
-    return _outcome(findings, score_table(score, flagged), shares, len(rows), {
+    findings = []
+    for index in np.flatnonzero(is_issue):
+        given, likely = labels[index], noise.posterior[index].argmax()
+        own = probabilities[index]
+        again = f"; flagged in {recurred[index]:.0f} of {len(repeats)} repeats" if repeats else ""
+        findings.append(finding(
+            META, names[rows[index]], quality[index],
+            f'given "{classes[given]}" ({own[given]:.2f}), '
+            f'predicted "{classes[likely]}" ({own[likely]:.2f}); '
+            f"{100 * noise.is_wrong[index]:.0f} % sure that it is wrong{again}",
+            suggestion=f'Look, and if it is wrong relabel it "{classes[likely]}".'))
+    noise_by_class = {classes[index]: float(noise.is_wrong[labels == index].mean())
+                      for index in np.unique(labels)}
+    findings += [_class_finding(name, share, thresholds["class_noise"])
+                 for name, share in noise_by_class.items()]
+    low, _ = noise.share_interval(DEVIATIONS_90)
+    high = max(_confident_learning_bound(labels, probabilities, evidence.seed), noise.share)
+    return _outcome(findings, score_table(score, flagged), (noise.share, low, high), len(rows), {
         "out_of_fold_accuracy": signal.accuracy,
-        "noise_by_class": {name: round(noise, 6) for name, noise in noise_by_class.items()}})
+        "expected_precision": _expected_precision(noise.is_wrong, is_issue),
+        "recurrence": float(recurred[is_issue].mean() / len(repeats))
+        if repeats and is_issue.any() else None,
+        "noise_by_class": {name: round(share, 6) for name, share in noise_by_class.items()}})
+
+
+def _fit(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> LabelNoise:
+    return fit_label_noise(np.log(probabilities + _TINY), labels)
+
+
+def _issues(noise: LabelNoise, labels: NDArray[np.int64],
+            ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Flags and quality scores by cleanlab, from the posterior of the true class."""
+    from cleanlab.filter import find_label_issues  # noqa: PLC0415 - slow, and only needed here
+    from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415
+
+    with warnings.catch_warnings():  # that it leaves a class its only image is as it should be
+        warnings.filterwarnings("ignore", message="May not flag all label issues")
+        is_issue = find_label_issues(labels, noise.posterior, filter_by="predicted_neq_given",
+                                     n_jobs=1)
+    return is_issue, get_label_quality_scores(labels, noise.posterior, method="self_confidence")
+
+
+def _repeats(evidence: Evidence, rows: NDArray[np.int64], labels: NDArray[np.int64],
+             ) -> list[NDArray[np.bool_]]:
+    """Flags of each cross-validation alone, where there was more than one."""
+    validation = evidence.cross_validation
+    if validation is None or len(validation.repeats) < 2:  # noqa: PLR2004 - no repeat of one
+        return []
+    used = [evidence.classes.index(name) for name in scored_labels(evidence)[3]]
+    return [_issues(_fit(probabilities[rows[:, None], used], labels), labels)[0]
+            for probabilities in validation.repeats]
+
+
+def _expected_precision(is_wrong: NDArray[np.float64], is_issue: NDArray[np.bool_],
+                        ) -> dict[str, float | None]:
+    """Share of wrong labels to expect among the flagged, and among those ranked first."""
+    ranked = np.sort(is_wrong)[::-1]
+    expected = {f"top {percent} %": float(ranked[:max(1, len(ranked) * percent // 100)].mean())
+                for percent in CUT_OFFS}
+    return {"flagged": float(is_wrong[is_issue].mean()) if is_issue.any() else None, **expected}
 
 
 def _class_finding(name: str, noise: float, threshold: float) -> dict[str, object]:
@@ -90,32 +142,33 @@ def _outcome(findings: list[dict[str, object]], scores: pd.DataFrame,
              metrics: Mapping[str, object]) -> Outcome:
     estimate, low, high = shares
     count = int(scores["is_issue"].sum())
+    precision = metrics["expected_precision"]
+    expected = precision["flagged"] if isinstance(precision, dict) else None
     is_flagged = any(row["is_flagged"] for row in findings)  # perhaps a class and no image of it
     wrong = round(estimate * scored)
     summary = (f"about {wrong:,} label{' is' if wrong == 1 else 's are'} wrong "
                f"({100 * estimate:.1f} %, 90 % interval "
-               f"{100 * low:.1f}–{100 * high:.1f}); {images_word(count)} to review")
+               f"{100 * low:.1f}–{100 * high:.1f}); {images_word(count)} to review"
+               + (f", of which about {100 * expected:.0f} % are wrong" if expected else ""))
     return Outcome(findings_table(findings), scores, summary if is_flagged else "none found", {
         "count": count, "scored": scored, "share": estimate if is_flagged else 0.0,
         "estimated_share": estimate, "estimated_share_interval_90": [low, high], **metrics})
 
 
-def _noise(labels: NDArray[np.int64], probabilities: NDArray[np.float64], seed: int,
-           ) -> tuple[tuple[float, float, float], NDArray[np.float64]]:
-    """Share of wrong labels with its interval, and the share in each class `(c,)`."""
+def _confident_learning_bound(labels: NDArray[np.int64], probabilities: NDArray[np.float64],
+                              seed: int) -> float:
+    """95th percentile of confident learning's share of wrong labels, over bootstrap samples."""
     random = np.random.default_rng(seed)
-    estimate, by_class = _off_diagonal(labels, probabilities)
     samples = []
     for _ in range(BOOTSTRAPS):
         chosen = random.integers(0, len(labels), len(labels))
-        samples.append(_off_diagonal(labels[chosen], probabilities[chosen])[0])
-    low, high = np.percentile(samples, INTERVAL)
-    return (estimate, min(float(low), estimate), max(float(high), estimate)), by_class
+        samples.append(_off_diagonal(labels[chosen], probabilities[chosen]))
+    return float(np.percentile(samples, 95))
 
 
 def _off_diagonal(labels: NDArray[np.int64], probabilities: NDArray[np.float64],
-                  ) -> tuple[float, NDArray[np.float64]]:
-    """Off-diagonal mass of the joint of given and true label, of all and of each given class.
+                  ) -> float:
+    """Off-diagonal mass of the confident joint of given and true label.
 
     The confident joint of the paper's equation 1, with rows scaled to the number of given labels
     (equation 2), as `cleanlab.count.estimate_joint` has it but for its rounding to whole images:
@@ -134,4 +187,4 @@ def _off_diagonal(labels: NDArray[np.int64], probabilities: NDArray[np.float64],
     joint = np.bincount(cells[times > 0], minlength=classes**2).reshape(classes, classes)
     right = np.maximum(np.diag(joint), 1)
     wrong = 1 - right / (joint.sum(axis=1) - np.diag(joint) + right)
-    return float((wrong * counts).sum() / counts.sum()), wrong
+    return float((wrong * counts).sum() / counts.sum())

@@ -1,13 +1,22 @@
 """Representations: tensors → embeddings, neighbours, duplicates and out-of-fold probabilities."""
 
-from audit.representations.backbones import AUTO, Backbone, choose_backbone, given_embeddings
+from audit.representations.backbones import (
+    AUTO,
+    PATCHES,
+    Backbone,
+    choose_backbone,
+    given_embeddings,
+)
 from audit.representations.cross_validate import cross_validate
 from audit.representations.duplicates import find_pairs, sets_of
+from audit.representations.effort import DEFAULT_EFFORT, EFFORTS, find_effort
 from audit.representations.external import read_probabilities
 from audit.representations.folds import assign_folds, group_together
+from audit.representations.head import STEPS, cross_validate_head
 from audit.representations.neighbours import nearest
 
 __all__ = [
-    "AUTO", "Backbone", "assign_folds", "choose_backbone", "cross_validate", "find_pairs",
+    "AUTO", "DEFAULT_EFFORT", "EFFORTS", "PATCHES", "STEPS", "Backbone", "assign_folds",
+    "choose_backbone", "cross_validate", "cross_validate_head", "find_effort", "find_pairs",
     "given_embeddings", "group_together", "nearest", "read_probabilities", "sets_of",
 ]

@@ -1,11 +1,14 @@
-"""The one interface behind which all networks stand, and the choice between them."""
+"""What turns pictures into embeddings: the one interface, and the choice."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from audit.representations.cnn import CompactCNN
+from audit.representations.embed import Embeddings, embed
 from audit.representations.external import GivenEmbeddings
+from audit.representations.networks import NetworkDescriber
+from audit.representations.patches import SIDE, PatchDescriber
 from audit.representations.pretrained import WeightsUnavailableError, load_pretrained
 
 if TYPE_CHECKING:
@@ -17,58 +20,76 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audit.imagestore import TensorStore
+    from audit.representations.effort import Effort
+    from audit.representations.embed import Describer
 
 AUTO = "auto"
+PATCHES = "patches"
 DEFAULT_PRETRAINED = "MobileNetV2"
 
 
 class Backbone(Protocol):
-    """What turns tensors into embeddings and, with labels and folds, into probabilities."""
+    """What turns tensors into embeddings. It knows nothing of the labels."""
+
+    @property
+    def name(self) -> str:
+        """Name in run.json."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """The model in words, for the report."""
+        ...
+
+    @property
+    def tensor_size(self) -> int:
+        """Side in pixels of the largest square tensors it reads."""
+        ...
+
+    def embed(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int,
+              advance: Callable[[int], None]) -> Embeddings:
+        """Embed images `rows`; `advance` is told of images done since the last call."""
+        ...
+
+
+@dataclass(frozen=True)
+class DescribedPictures:
+    """Embeddings from one or more describers."""
 
     name: str
     description: str
     tensor_size: int
-    """Side in pixels of the square tensors it reads."""
+    describers: tuple[Describer, ...]
 
-    def embed(self, tensors: TensorStore, rows: NDArray[np.int64],
-              advance: Callable[[int], None]) -> NDArray[np.float32]:
-        """Embeddings `(len(rows), d)` that know nothing of the labels."""
-        ...
-
-    def steps(self, images: int) -> int:
-        """Steps that `cross_validate` will tell `advance` of, in all."""
-        ...
-
-    def cross_validate(
-        self, tensors: TensorStore, rows: NDArray[np.int64], embeddings: NDArray[np.float32],
-        labels: NDArray[np.int64], folds: NDArray[np.int64], classes: int, seed: int,
-        advance: Callable[[int], None],
-    ) -> tuple[NDArray[np.float64], float]:
-        """Out-of-fold probabilities `(len(rows), classes)` and mean training accuracy."""
-        ...
+    def embed(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int,
+              advance: Callable[[int], None]) -> Embeddings:
+        """See `Backbone.embed`."""
+        return embed(self.describers, tensors, rows, seed, advance)
 
 
-def choose_backbone(name: str, say: Callable[[str], None]) -> tuple[Backbone, tuple[str, ...]]:
+def choose_backbone(name: str, effort: Effort, say: Callable[[str], None],
+                    ) -> tuple[Backbone, tuple[str, ...]]:
     """The backbone of that name, and what the user should know about the choice.
 
-    `auto` is the pretrained network where its weights are on disk or can be downloaded, and the
-    network trained from scratch where not.
+    `auto` is the pretrained network where its weights are on disk or can be downloaded, and
+    features learned from the images where not.
 
     Raises:
         UsageError: there is no backbone of that name, or its weights cannot be had.
     """
-    if name == CompactCNN.name:
-        return CompactCNN(), ()
+    if name == PATCHES:
+        return _patches(effort), ()
     if name != AUTO:
-        return load_pretrained(name, say), ()
+        return _pretrained(name, effort, say), ()
     try:
-        return load_pretrained(DEFAULT_PRETRAINED, say), ()
+        return _pretrained(DEFAULT_PRETRAINED, effort, say), ()
     except WeightsUnavailableError:
         note = (f"pretrained weights for {DEFAULT_PRETRAINED} are neither on disk nor reachable: "
-                f"using {CompactCNN.description}, which finds fewer wrong labels. To use them: "
-                "put the file in ~/.keras/models.")
+                "using features learned from your images, which find fewer wrong labels in "
+                "photos (docs/effort.md has figures). To use the weights: put the file in "
+                "~/.keras/models.")
         say(note)
-        return CompactCNN(), (note,)
+        return _patches(effort), (note,)
 
 
 def given_embeddings(path: Path, image_ids: pd.Series) -> Backbone:
@@ -78,3 +99,19 @@ def given_embeddings(path: Path, image_ids: pd.Series) -> Backbone:
         UsageError: the file does not fit the images.
     """
     return GivenEmbeddings(path, image_ids)
+
+
+def _patches(effort: Effort) -> DescribedPictures:
+    return DescribedPictures(
+        PATCHES, f"{effort.filters} patches learned from your images, and a kernel classifier",
+        SIDE, (PatchDescriber(effort.filters),))
+
+
+def _pretrained(name: str, effort: Effort, say: Callable[[str], None]) -> DescribedPictures:
+    loaded = load_pretrained(name, say)
+    network = NetworkDescriber(loaded.network, loaded.preprocess, effort.side,
+                               with_mirror=effort.with_mirror)
+    return DescribedPictures(
+        loaded.name, f"{loaded.name} (ImageNet), frozen, at {effort.side} px, with "
+                     f"{effort.beside} patches learned from your images, and a kernel classifier",
+        effort.side, (network, PatchDescriber(effort.beside)))

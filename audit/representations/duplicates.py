@@ -150,10 +150,8 @@ def _looks(tensors: TensorStore, rows: NDArray[np.int64]) -> NDArray[np.float32]
     """Each image as a unit vector of its centred luma at 32 x 32, shape `(len(rows), 1024)`."""
     looks = np.empty((len(rows), _SIDE * _SIDE), np.float32)
     for start in range(0, len(rows), _BLOCK):
-        for offset, tensor in enumerate(tensors.read(rows[start:start + _BLOCK])):
-            luma = cv2.cvtColor(tensor, cv2.COLOR_RGB2GRAY)
-            small = cv2.resize(luma, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-            looks[start + offset] = small.ravel()
+        for offset, tensor in enumerate(tensors.read(rows[start:start + _BLOCK], _SIDE)):
+            looks[start + offset] = cv2.cvtColor(tensor, cv2.COLOR_RGB2GRAY).ravel()
     looks -= looks.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(looks, axis=1, keepdims=True)
     return np.asarray(looks / np.maximum(norms, 1e-6), np.float32)

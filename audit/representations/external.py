@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from audit.errors import UsageError
-from audit.representations.head import STEPS, cross_validate_head
+from audit.representations.embed import Embeddings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ def read_probabilities(path: Path, image_ids: pd.Series, readable: NDArray[np.bo
 
 
 class GivenEmbeddings:
-    """A backbone that looks up embeddings instead of computing them, with a linear Keras head."""
+    """A backbone that looks up embeddings instead of computing them."""
 
     name = "given"
     tensor_size = 48
@@ -68,24 +68,19 @@ class GivenEmbeddings:
         Raises:
             UsageError: the rows do not fit the images.
         """
-        self.description = f"a linear Keras head on your own embeddings ({path.name})"
+        self.description = f"a kernel classifier on your own embeddings ({path.name})"
         self._path = path
         self._image_ids = image_ids
         self._values = _read_embeddings(path, image_ids)
 
-    def steps(self, images: int) -> int:
-        """Steps of the bar of cross-validation."""
-        del images
-        return STEPS
-
-    def embed(self, tensors: TensorStore, rows: NDArray[np.int64],
-              advance: Callable[[int], None]) -> NDArray[np.float32]:
-        """Embeddings of readable images `rows`.
+    def embed(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int,
+              advance: Callable[[int], None]) -> Embeddings:
+        """Embeddings of readable images `rows`, each column brought to mean 0 and deviation 1.
 
         Raises:
             UsageError: one of them has none.
         """
-        del tensors
+        del tensors, seed
         chosen = self._values[rows]
         bad = ~np.isfinite(chosen).all(axis=1)
         if bad.any():
@@ -94,16 +89,8 @@ class GivenEmbeddings:
                        f'{int(bad.sum())} have none, such as "{absent}".')
             raise UsageError(message)
         advance(len(rows))
-        return chosen
-
-    def cross_validate(
-        self, tensors: TensorStore, rows: NDArray[np.int64], embeddings: NDArray[np.float32],
-        labels: NDArray[np.int64], folds: NDArray[np.int64], classes: int, seed: int,
-        advance: Callable[[int], None],
-    ) -> tuple[NDArray[np.float64], float]:
-        """Out-of-fold probabilities of the head. See `head.cross_validate_head`."""
-        del tensors, rows
-        return cross_validate_head(embeddings, labels, folds, classes, seed, advance)
+        deviation = chosen.std(axis=0)
+        return Embeddings(np.asarray((chosen - chosen.mean(axis=0)) / (deviation + 1e-6)))
 
 
 def _read_embeddings(path: Path, image_ids: pd.Series) -> NDArray[np.float32]:

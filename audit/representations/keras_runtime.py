@@ -29,6 +29,12 @@ def load_keras() -> ModuleType:
     return keras
 
 
+def load_tensorflow() -> ModuleType:
+    """TensorFlow itself, set up as `load_keras` does."""
+    load_keras()
+    return importlib.import_module("tensorflow")
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and TensorFlow. Called before each training, since any draw moves it."""
     load_keras().utils.set_random_seed(seed)

@@ -1,4 +1,4 @@
-"""Networks of `keras.applications` with ImageNet weights, frozen, and a linear head on top."""
+"""Networks of `keras.applications` with ImageNet weights, from disk or downloaded once."""
 
 from __future__ import annotations
 
@@ -7,23 +7,16 @@ import os
 import re
 import socket
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from audit.errors import UsageError
-from audit.representations.head import STEPS, cross_validate_head
 from audit.representations.keras_runtime import load_keras
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
-    from audit.imagestore import TensorStore
-
-BATCH = 64
 DOWNLOAD_TIMEOUT_S = 10.0
 
 
@@ -31,41 +24,13 @@ class WeightsUnavailableError(UsageError):
     """The pretrained weights are neither on disk nor reachable."""
 
 
-class Pretrained:
-    """A frozen `keras.applications` network, average-pooled."""
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A Keras network without its top, and what its pictures have to go through first."""
 
-    tensor_size = 160
-
-    def __init__(self, name: str, network: Any, preprocess: Callable[[Any], Any]) -> None:
-        """Wrap a built network; `preprocess` is its module's own."""
-        self.name = name
-        self.description = f"{name} (ImageNet), frozen, and a linear Keras head"
-        self._network = network
-        self._preprocess = preprocess
-
-    def steps(self, images: int) -> int:
-        """Steps of the bar of cross-validation."""
-        del images
-        return STEPS
-
-    def embed(self, tensors: TensorStore, rows: NDArray[np.int64],
-              advance: Callable[[int], None] = lambda _: None) -> NDArray[np.float32]:
-        """Features of images `rows`, shape `(len(rows), d)`."""
-        parts = [np.empty((0, self._network.output_shape[-1]), np.float32)]
-        for start in range(0, len(rows), BATCH):
-            batch = tensors.read(rows[start:start + BATCH]).astype(np.float32)
-            parts.append(self._network.predict_on_batch(self._preprocess(batch)))
-            advance(len(batch))
-        return np.concatenate(parts).astype(np.float32)
-
-    def cross_validate(
-        self, tensors: TensorStore, rows: NDArray[np.int64], embeddings: NDArray[np.float32],
-        labels: NDArray[np.int64], folds: NDArray[np.int64], classes: int, seed: int,
-        advance: Callable[[int], None] = lambda _: None,
-    ) -> tuple[NDArray[np.float64], float]:
-        """Out-of-fold probabilities of the head. See `head.cross_validate_head`."""
-        del tensors, rows
-        return cross_validate_head(embeddings, labels, folds, classes, seed, advance)
+    name: str
+    network: Any
+    preprocess: Callable[[Any], Any]
 
 
 def weights_on_disk(name: str = "MobileNetV2") -> bool:
@@ -77,7 +42,7 @@ def weights_on_disk(name: str = "MobileNetV2") -> bool:
     return any(wanted.match(file) and "notop" in file for file in files)
 
 
-def load_pretrained(name: str, say: Callable[[str], None]) -> Pretrained:
+def load_pretrained(name: str, say: Callable[[str], None]) -> LoadedNetwork:
     """Build a network by its Keras name and load its weights from disk, or download them once.
 
     Args:
@@ -92,7 +57,7 @@ def load_pretrained(name: str, say: Callable[[str], None]) -> Pretrained:
     known = {_plain(one): one for one in dir(applications)
              if one[0].isupper() and callable(getattr(applications, one))}
     if _plain(name) not in known:
-        message = (f'backbone "{name}" is not known. Give auto, cnn, or one of '
+        message = (f'backbone "{name}" is not known. Give auto, patches, or one of '
                    f"{', '.join(sorted(known.values()))}.")
         raise UsageError(message)
     name = known[_plain(name)]
@@ -109,12 +74,12 @@ def load_pretrained(name: str, say: Callable[[str], None]) -> Pretrained:
     except Exception as error:
         message = (f"pretrained weights for {name} are neither on disk nor reachable "
                    f"({' '.join(str(error).split())[:120]}). Put the file in ~/.keras/models, "
-                   "or choose --backbone cnn.")
+                   "or choose --backbone patches.")
         raise WeightsUnavailableError(message) from error
     finally:
         socket.setdefaulttimeout(before)
     module = importlib.import_module(build.__module__)
-    return Pretrained(name, network, module.preprocess_input)
+    return LoadedNetwork(name, network, module.preprocess_input)
 
 
 def _plain(name: str) -> str:

@@ -97,7 +97,7 @@ def test_two_images_end_with_a_report(audit_command, photos, tmp_path):
         for path in sorted((photos / name).iterdir())[1:]:
             path.unlink()
     shutil.rmtree(photos / "two")
-    result = audit_command("run", photos, "--out", tmp_path / "out", "--backbone", "cnn")
+    result = audit_command("run", photos, "--out", tmp_path / "out", "--backbone", "patches")
     assert result.returncode == 0, result.stderr
     assert statuses(tmp_path / "out")["label"]["status"] == "skipped"
 
@@ -141,7 +141,7 @@ def test_thresholds_and_disabled_checks_come_from_the_config(audit_command, digi
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing_half_written(photos, tmp_path, number):
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipelines.cli", "run", str(photos), "--backbone", "cnn"],
+        [sys.executable, "-m", "pipelines.cli", "run", str(photos), "--backbone", "patches"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
     deadline = time.monotonic() + 60
@@ -161,7 +161,7 @@ def test_a_killed_run_is_no_finished_run_and_is_cleaned_up_by_the_next(
         audit_command, digits_folder, photos, tmp_path):
     out = tmp_path / "out"
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipelines.cli", "run", str(photos), "--backbone", "cnn", "--out",
+        [sys.executable, "-m", "pipelines.cli", "run", str(photos), "--backbone", "patches", "--out",
          str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
     deadline = time.monotonic() + 60
@@ -206,7 +206,7 @@ def test_a_second_run_leaves_no_result_of_the_first(audit_command, digits_folder
 def test_nothing_readable_ends_with_a_report(audit_command, photos, tmp_path):
     for path in photos.rglob("*.png"):
         path.write_bytes(b"")
-    result = audit_command("run", photos, "--out", tmp_path / "out", "--backbone", "cnn")
+    result = audit_command("run", photos, "--out", tmp_path / "out", "--backbone", "patches")
     assert result.returncode == 0, result.stderr
     checks = statuses(tmp_path / "out")
     assert checks["empty_file"]["metrics"]["count"] == 120

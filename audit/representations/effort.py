@@ -1,0 +1,51 @@
+"""How much time to spend on the representation, by three names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audit.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What an effort buys.
+
+    Attributes:
+        filters: patches in the dictionary learned from the images, where there is no network.
+        beside: the same, beside a network.
+        side: pixels at which a pretrained network is shown pictures.
+        with_mirror: average its activations with those of the mirror image.
+        landmarks: images that the kernel of the classifier is approximated from.
+        repeats: cross-validations with other folds, whose answers are averaged.
+    """
+
+    name: str
+    filters: int
+    beside: int
+    side: int
+    with_mirror: bool
+    landmarks: int
+    repeats: int
+
+
+EFFORTS = {effort.name: effort for effort in (
+    Effort("low", filters=200, beside=64, side=96, with_mirror=False,
+           landmarks=3_000, repeats=1),
+    Effort("normal", filters=800, beside=256, side=160, with_mirror=True,
+           landmarks=6_000, repeats=2),
+    Effort("high", filters=1_600, beside=800, side=192, with_mirror=True,
+           landmarks=6_000, repeats=5),
+)}
+DEFAULT_EFFORT = "normal"
+
+
+def find_effort(name: str) -> Effort:
+    """The effort of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in EFFORTS:
+        raise UsageError(f'--effort must be {", ".join(EFFORTS)}. Got "{name}" instead.')
+    return EFFORTS[name]

@@ -1,0 +1,78 @@
+"""Activations of a pretrained network, frozen, at several depths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audit.representations.keras_runtime import load_keras
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from audit.imagestore import TensorStore
+
+LEVELS = 3
+"""Scales whose last activations are read. The last layer knows the classes of ImageNet; texture
+and material are told by those before it. Against the last alone, three raise the out-of-fold
+accuracy by 2 to 6 points on three data sets, at no cost: they are computed anyway."""
+
+
+class NetworkDescriber:
+    """The last activation at each of the last scales, averaged over the picture."""
+
+    components = (256,) * LEVELS
+    """As good as all of them on three data sets; 128 were not."""
+
+    is_mirrored = False
+
+    def __init__(self, network: Any, preprocess: Callable[[Any], Any], size: int, *,
+                 with_mirror: bool) -> None:
+        """Wrap a built network without its top.
+
+        Args:
+            network: a Keras model from `(n, size, size, 3)` on.
+            preprocess: from uint8 values as floats to what the network wants.
+            size: side in pixels at which it is shown pictures.
+            with_mirror: average with the mirror image: twice the time, a little better.
+        """
+        keras = load_keras()
+        pooled = [keras.layers.GlobalAveragePooling2D()(output)
+                  for output in _last_of_each_scale(network, size)]
+        self._network = keras.Model(network.inputs, pooled)
+        self._preprocess = preprocess
+        self._size = size
+        self._with_mirror = with_mirror
+
+    def learn(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int) -> None:
+        """It was learned before."""
+
+    def describe(self, tensors: TensorStore, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+        """One block a scale, of length 1 after square roots (Hellinger's distance)."""
+        pictures = self._preprocess(tensors.read(rows, self._size).astype(np.float32))
+        blocks = self._network.predict_on_batch(pictures)
+        if self._with_mirror:
+            mirrored = self._network.predict_on_batch(pictures[:, :, ::-1])
+            blocks = [(one + other) / 2 for one, other in zip(blocks, mirrored, strict=True)]
+        return [_unit(np.sign(block) * np.sqrt(np.abs(block))) for block in blocks]
+
+
+def _last_of_each_scale(network: Any, size: int) -> list[Any]:
+    """Outputs of the last layer at each of the last `LEVELS` sizes, coarsest last."""
+    keras = load_keras()
+    outputs = [layer.output for layer in network.layers
+               if not isinstance(layer.output, list | dict) and len(layer.output.shape) == 4]  # noqa: PLR2004 - image, y, x, channel
+    shapes = keras.Model(network.inputs, outputs).compute_output_spec(
+        keras.KerasTensor((1, size, size, 3)))
+    by_side: dict[int, Any] = {}
+    for output, shape in zip(outputs, shapes, strict=True):
+        by_side[shape.shape[1]] = output  # layers come in the order of the data
+    coarsest_first = sorted(by_side)[:LEVELS]
+    return [by_side[side] for side in reversed(coarsest_first)]
+
+
+def _unit(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(block / (np.linalg.norm(block, axis=1, keepdims=True) + 1e-9), np.float32)
