@@ -32,7 +32,7 @@ $(DEVTOOLS): $(RUNTIME) requirements-dev.lock
 
 .PHONY: help
 help:  ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo '  ARGS="..." is passed on, as in: make audit DATA=photos ARGS="--backbone patches --folds 10"'
 
 .PHONY: install
@@ -64,6 +64,10 @@ lint: $(DEVTOOLS)  ## Style and strict types
 .PHONY: bench
 bench: $(DEVTOOLS)  ## Measure images a second against CleanVision, on ARGS=FOLDER
 	@$(BIN)/python -m benchmarks.measure_images $(ARGS)
+
+.PHONY: bench-audits
+bench-audits: $(DEVTOOLS)  ## A whole audit against CleanVision + Keras + cleanlab; see benchmarks/compare_audits.py
+	@$(BIN)/python -m benchmarks.compare_audits $(ARGS)
 
 .PHONY: docs
 docs: $(RUNTIME)  ## Write docs/checks/ and the README's table from the checks

@@ -1,7 +1,7 @@
 """A whole `audit run` against what a person would glue together, on one folder, in one run.
 
     python -m benchmarks.compare_audits FOLDER --labels labels.csv --label-column random_label1
-        --truth-column clean_label --config "" --config "--backbone cnn"
+        --truth-column clean_label --config "" --config "--backbone patches"
     python -m benchmarks.compare_audits FOLDER --flip 0.1 --seed 1 --config "--effort low"
 
 The labels' truth is a column of the table, or, with `--flip SHARE`, the labels before that share of

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from audit.errors import UsageError
+from audit.representations import DEFAULT_EFFORT, find_effort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,7 @@ class Settings:
     labels: Path | None = None
     label_column: str = "label"
     backbone: str = "auto"
-    effort: str = "normal"
+    effort: str = DEFAULT_EFFORT
     folds: int = 5
     seed: int = 0
     workers: int = field(default_factory=available_cores)
@@ -65,6 +66,7 @@ class Settings:
         if self.workers < 1:
             raise UsageError(f"--workers must be 1 or more. Got {self.workers} instead.")
         check_seed(self.seed)
+        find_effort(self.effort)
         if self.engine != "local":
             raise UsageError(f'--engine must be local: "{self.engine}" is not in this version.')
         for option, path in (("--pred-probs", self.pred_probs), ("--embeddings", self.embeddings)):

@@ -64,6 +64,8 @@ class Describer(Protocol):
 def embed(describers: Sequence[Describer], tensors: TensorStore, rows: NDArray[np.int64],
           seed: int, advance: Callable[[int], None]) -> Embeddings:
     """Describe images `rows` and reduce what each describer says; the last may be mirrored."""
+    if not len(rows):
+        return Embeddings(np.empty((0, 1), np.float32))
     order = np.random.default_rng(seed).permutation(len(rows))
     first, rest = np.sort(order[:LEARNED_FROM]), np.sort(order[LEARNED_FROM:])
     reductions = []

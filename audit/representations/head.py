@@ -42,7 +42,7 @@ INNER_PARTS = 4
 """Classifiers that correct the labels a fold learns; each is left out of by one part of them."""
 
 STEPS = 100
-_MOST_BYTES = 800_000_000
+_MOST_BYTES = 600_000_000
 """For the products of the folds, and for the features of the images, each."""
 
 

@@ -202,9 +202,9 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 def _quarters(across: int) -> NDArray[np.float32]:
     """`(4, across * across)`: what averages responses over each quarter, in reading order."""
     means = np.zeros((_QUARTERS, _QUARTERS, across, across), np.float32)
-    edges = [across * number // _QUARTERS for number in range(_QUARTERS + 1)]
-    for row in range(_QUARTERS):
-        for column in range(_QUARTERS):
-            part = means[row, column, edges[row]:edges[row + 1], edges[column]:edges[column + 1]]
-            part[...] = 1 / part.size
+    half = -(-across // _QUARTERS)  # both halves have the middle: the mirror image's are the same
+    halves = slice(0, half), slice(across - half, across)
+    for row, down in enumerate(halves):
+        for column, right in enumerate(halves):
+            means[row, column, down, right] = 1 / half**2
     return means.reshape(_QUARTERS**2, -1)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cleanlab.count import compute_confident_joint, estimate_joint
-from cleanlab.filter import find_label_issues
 
 from audit.checks import _signal
 from audit.checks.label import _off_diagonal
+from audit.noise import fit_label_noise
 from audit.types import Neighbours
 
 WRONG = list(range(40, 46))
@@ -48,9 +48,8 @@ def test_a_good_model_that_agrees_finds_no_wrong_label(make_evidence, run, flagg
 def test_a_class_is_flagged_from_its_threshold_on(make_evidence, run):
     evidence = make_evidence(wrong=WRONG)
     noise = run("label", evidence).outcome.findings.query("subject == 'cat'")["score"].iloc[0]
-    joint = _off_diagonal(*_signal.scored_labels(evidence)[1:3])[1][0]
-    assert noise == pytest.approx(1 - joint, abs=1e-6)
-    for threshold, is_flagged in ((joint, True), (np.nextafter(joint, 1), False)):
+    assert 1 - noise == pytest.approx(len(WRONG) / 80, abs=0.01)
+    for threshold, is_flagged in ((1 - noise - 1e-6, True), (1 - noise + 1e-6, False)):
         findings = run("label", evidence, class_noise=threshold).outcome.findings
         assert findings.query("subject == 'cat'")["is_flagged"].tolist() == [is_flagged]
 
@@ -86,7 +85,7 @@ def test_predictions_of_fewer_than_two_classes_are_skipped(code, known, make_evi
 
 @pytest.mark.parametrize("classes", [2, 3, 10])
 @pytest.mark.parametrize("seed", range(6))
-def test_the_noise_estimate_agrees_with_cleanlab(classes, seed):
+def test_the_upper_estimate_agrees_with_cleanlab(classes, seed):
     random = np.random.default_rng(seed)
     labels = random.integers(0, classes, 300)
     if seed % 3 == 0 and classes > 2:
@@ -95,25 +94,51 @@ def test_the_noise_estimate_agrees_with_cleanlab(classes, seed):
                                     random.integers(0, classes, 300))]
     probabilities = random.dirichlet(np.full(classes, 0.7), 300) + seed * peak
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    share, by_class = _off_diagonal(labels, probabilities)
+    share = _off_diagonal(labels, probabilities)
 
     counts = np.bincount(labels, minlength=classes)
     joint = compute_confident_joint(labels, probabilities, calibrate=False)
     expected = 1 - np.diag(joint) / joint.sum(axis=1)
-    np.testing.assert_allclose(by_class, expected, atol=1e-12)
     assert share == pytest.approx((expected * counts).sum() / 300)
     rounded = estimate_joint(labels, probabilities)  # to whole images, cell by cell
     assert share == pytest.approx(1 - np.trace(rounded), abs=classes / 300)
 
 
-def test_flags_are_those_of_cleanlab(make_evidence, run, flagged_rows):
+def test_flags_are_those_of_cleanlab_on_the_posterior(make_evidence, run, flagged_rows):
     evidence = make_evidence(wrong=WRONG)
     noisy = 0.6 * evidence.cross_validation.probabilities + 0.4 * uniform_guesses(240, 3, seed=2)
-    flagged = flagged_rows(run("label", with_probabilities(evidence, noisy)))
+    result = run("label", with_probabilities(evidence, noisy))
     codes = np.unique(LABELS, return_inverse=True)[1]
-    expected = np.flatnonzero(find_label_issues(codes, noisy, n_jobs=1)).tolist()
-    assert flagged == expected
+    noise = fit_label_noise(np.log(noisy), codes)
+    expected = np.flatnonzero(noise.posterior.argmax(axis=1) != codes).tolist()
+    assert flagged_rows(result) == expected
     assert set(WRONG) & set(expected)
+    np.testing.assert_allclose(result.outcome.scores["score"], 1 - noise.is_wrong, atol=1e-6)
+
+
+def test_expected_precision_falls_with_the_cut_off_and_meets_the_share(make_evidence, run):
+    metrics = run("label", make_evidence(wrong=WRONG)).outcome.metrics
+    expected = metrics["expected_precision"]
+    tops = [value for name, value in expected.items() if name.startswith("top")]
+    assert tops == sorted(tops, reverse=True)
+    assert expected["flagged"] > 0.9
+    assert expected["top 20 %"] == pytest.approx(5 * metrics["estimated_share"], rel=0.1)
+
+
+def test_a_flag_says_how_often_it_recurred(make_evidence, run):
+    evidence = make_evidence(wrong=WRONG)
+    sure = evidence.cross_validation.probabilities
+    unsure = sure.copy()
+    unsure[WRONG[0]] = sure[0]  # this repeat believes the label of the first wrong one
+    repeated = replace(evidence, cross_validation=replace(
+        evidence.cross_validation, repeats=(sure, sure, unsure)))
+    outcome = run("label", repeated).outcome
+    by_image = outcome.findings.set_index("subject")["evidence"]
+    names = evidence.images["image_id"]
+    assert "flagged in 2 of 3 repeats" in by_image[names[WRONG[0]]]
+    assert "flagged in 3 of 3 repeats" in by_image[names[WRONG[1]]]
+    assert outcome.metrics["recurrence"] == pytest.approx((3 * len(WRONG) - 1) / 3 / len(WRONG))
+    assert run("label", evidence).outcome.metrics["recurrence"] is None
 
 
 # --- what was scored -----------------------------------------------------------------------------

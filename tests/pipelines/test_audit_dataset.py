@@ -161,8 +161,8 @@ def test_a_killed_run_is_no_finished_run_and_is_cleaned_up_by_the_next(
         audit_command, digits_folder, photos, tmp_path):
     out = tmp_path / "out"
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipelines.cli", "run", str(photos), "--backbone", "patches", "--out",
-         str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [sys.executable, "-m", "pipelines.cli", "run", str(photos), "--backbone", "patches",
+         "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
     deadline = time.monotonic() + 60
     while not list(out.glob(".work-*")):

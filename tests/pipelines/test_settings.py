@@ -15,6 +15,7 @@ from pipelines.settings import LEAST_FOLDS, MOST_FOLDS, Settings, available_core
     ({"folds": MOST_FOLDS + 1}, "--folds .*Got 51"),
     ({"workers": 0}, "--workers must be 1 or more. Got 0"),
     ({"seed": -1}, "--seed must be from 0 to"),
+    ({"effort": "medium"}, '--effort must be low, normal, high. Got "medium"'),
     ({"engine": "ray"}, '--engine must be local.*"ray"'),
     ({"pred_probs": "nowhere"}, "--pred-probs .*nowhere does not exist"),
     ({"embeddings": "."}, "--embeddings .* Give a file"),

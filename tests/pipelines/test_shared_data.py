@@ -28,7 +28,7 @@ def trashnet_run(tmp_path_factory, audit_command):
     base = tmp_path_factory.mktemp("trashnet")
     with zipfile.ZipFile(TRASHNET) as archive:
         archive.extractall(base)
-    result = audit_command("run", base / "trashnet", "--out", base / "out",
+    result = audit_command("run", base / "trashnet", "--out", base / "out", "--effort", "low",
                            KERAS_HOME=str(WEIGHTS))
     assert result.returncode == 0, result.stderr
     return base / "out"
@@ -44,4 +44,4 @@ def test_known_conflicts_stand_at_the_top(trashnet_run):
 def test_pretrained_weights_on_disk_are_used_and_good(trashnet_run):
     model = json.loads((trashnet_run / "summary.json").read_text())["model"]
     assert "MobileNetV2" in model["description"]
-    assert model["out_of_fold_accuracy"] >= 0.80
+    assert model["out_of_fold_accuracy"] >= 0.90

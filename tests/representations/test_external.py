@@ -77,7 +77,7 @@ def test_a_file_that_is_no_table_is_refused(name, content, tmp_path):
 
 @pytest.mark.parametrize("kind", ["npy", "csv", "parquet"])
 def test_embeddings_are_looked_up_by_row(kind, tmp_path):
-    values = np.arange(12, dtype=np.float32).reshape(4, 3)
+    values = np.arange(12, dtype=np.float32).reshape(4, 3) ** 2
     values[3] = np.nan  # not readable, so never asked for
     path = tmp_path / f"embeddings.{kind}"
     if kind == "npy":
@@ -86,9 +86,11 @@ def test_embeddings_are_looked_up_by_row(kind, tmp_path):
         table = pd.DataFrame(values, columns=["x", "y", "z"]).assign(image_id=IDS)
         write(tmp_path, table.iloc[::-1], kind).rename(path)
     told = []
-    found = GivenEmbeddings(path, IDS).embed(None, np.array([2, 0]), told.append)
-    np.testing.assert_array_equal(found, values[[2, 0]])
-    assert sum(told) == 2
+    found = GivenEmbeddings(path, IDS).embed(None, np.array([2, 0, 1]), 0, told.append).rows
+    own = values[[2, 0, 1]]
+    expected = (own - own.mean(axis=0)) / own.std(axis=0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert sum(told) == 3
 
 
 @pytest.mark.parametrize("values", [
@@ -124,7 +126,7 @@ def test_a_readable_image_without_an_embedding_is_refused(bad, tmp_path):
     np.save(tmp_path / "e.npy", values)
     given = GivenEmbeddings(tmp_path / "e.npy", IDS)
     with pytest.raises(UsageError, match=r'1 have none, such as "cat/1.jpg"'):
-        given.embed(None, np.array([0, 1, 2]), lambda _: None)
+        given.embed(None, np.array([0, 1, 2]), 0, lambda _: None)
 
 
 def test_a_table_with_nothing_but_names_holds_no_embeddings(tmp_path):

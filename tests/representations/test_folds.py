@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from audit.representations.cross_validate import cross_validate
 from audit.representations.folds import LEAST_GROUPS, assign_folds, group_together
+from audit.representations.head import Choices, HeadAnswer
 
 
 def fold(labels, groups, usable=None, count=5, seed=0):
@@ -143,18 +144,27 @@ def test_images_of_a_named_group_share_a_fold_and_unnamed_ones_need_not():
 def test_cross_validation_is_laid_out_over_all_images_and_classes():
     labels = pd.Series(["yak", "cat", "dog", "cat", "dog", "owl", "owl", "cat"])
     classes = ("cat", "dog", "owl", "yak")
-    folds = assign_folds(labels, np.arange(8), labels.index != 7, 2, 0)
-    seen = {}
+    repeats = [assign_folds(labels, np.arange(8), labels.index != 7, 2, seed) for seed in (0, 1)]
+    seen = []
 
-    def fit(rows, codes, fold_of, count):
-        seen.update(rows=rows.tolist(), codes=codes.tolist(), folds=fold_of, count=count)
-        return np.eye(3)[codes], 0.5
+    def fit(task, choices):
+        seen.append((task, choices))
+        certain = np.eye(3)[task.labels]
+        return HeadAnswer(certain if task.repeat else (certain + 1) / 4, 0.5 + task.repeat / 4,
+                          Choices(1, 0.5, 0.1, task.repeat))
 
-    answer = cross_validate(labels, classes, folds, fit, "a model")
-    assert (seen["rows"], seen["count"]) == ([1, 2, 3, 4, 5, 6], 3)
-    assert [classes[code] for code in seen["codes"]] == labels[1:7].tolist()
+    answer = cross_validate(labels, classes, repeats, fit, "a model")
+    for number, (task, choices) in enumerate(seen):
+        assert (task.rows.tolist(), task.classes, task.repeat) == ([1, 2, 3, 4, 5, 6], 3, number)
+        assert [classes[code] for code in task.labels] == labels[1:7].tolist()
+        np.testing.assert_array_equal(task.folds, repeats[number].fold[1:7])
+        assert (choices is None) == (number == 0)
+    assert len(answer.repeats) == 2
+    assert seen[1][1] == Choices(1, 0.5, 0.1, 0), "the second is told what the first chose"
+    np.testing.assert_allclose(answer.probabilities[1:7], np.mean(answer.repeats, axis=0)[1:7])
+    np.testing.assert_array_equal(answer.folds, repeats[0].fold)
     assert np.isnan(answer.probabilities[[0, 7]]).all()
     predicted = answer.probabilities[1:7].argmax(axis=1)
     assert [classes[column] for column in predicted] == labels[1:7].tolist()
     assert (answer.probabilities[1:7, 3] == 0).all()
-    assert (answer.training_accuracy, answer.model) == (0.5, "a model")
+    assert (answer.training_accuracy, answer.model) == (0.625, "a model")

@@ -1,11 +1,19 @@
-"""The linear head: it learns what can be learned, and sees nothing of what it is tested on."""
+"""The classifier: it learns what can be learned, and sees nothing of what it is tested on."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.kernel_ridge import KernelRidge
 
-from audit.representations.head import STEPS, cross_validate_head, softmax
+from audit.noise import fit_label_noise
+from audit.representations.head import STEPS, Choices, cross_validate_head
+from audit.representations.kernel import GaussianKernel, kernel_features
+from audit.representations.least_squares import FoldedLeastSquares
 
 COUNT, CLASSES, FOLDS = 240, 3, 4
+KNOWN = Choices(columns=16, width=0.25, ridge=0.1, correction_rounds=2)
 
 
 @pytest.fixture(scope="module")
@@ -25,18 +33,14 @@ def folds():
 def test_what_is_separable_is_learned_out_of_fold(separable, folds):
     embeddings, labels = separable
     told = []
-    probabilities, trained = cross_validate_head(embeddings, labels, folds, CLASSES, 0,
-                                                 told.append)
-    assert probabilities.shape == (COUNT, CLASSES)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-12)
-    assert (probabilities >= 0).all()
-    assert (probabilities.argmax(axis=1) == labels).mean() > 0.95
-    assert trained > 0.95
-    assert 0 < sum(told) <= STEPS
-    again, _ = cross_validate_head(embeddings, labels, folds, CLASSES, 0)
-    np.testing.assert_array_equal(again, probabilities)
-    other, _ = cross_validate_head(embeddings, labels, folds, CLASSES, 1)
-    assert (other != probabilities).any()
+    answer = cross_validate_head(embeddings, labels, folds, CLASSES, 0, told.append)
+    assert answer.probabilities.shape == (COUNT, CLASSES)
+    np.testing.assert_allclose(answer.probabilities.sum(axis=1), 1, atol=1e-12)
+    assert (answer.probabilities.argmax(axis=1) == labels).mean() > 0.95
+    assert answer.training_accuracy > 0.95
+    assert sum(told) == STEPS
+    again = cross_validate_head(embeddings, labels, folds, CLASSES, 0)
+    np.testing.assert_array_equal(again.probabilities, answer.probabilities)
 
 
 def test_labels_of_held_out_images_do_not_leak(folds):
@@ -44,22 +48,95 @@ def test_labels_of_held_out_images_do_not_leak(folds):
     random = np.random.default_rng(2)
     embeddings = random.normal(size=(COUNT, 400)).astype(np.float32)
     labels = random.integers(0, CLASSES, COUNT)
-    probabilities, trained = cross_validate_head(embeddings, labels, folds, CLASSES, 0)
-    accuracy = (probabilities.argmax(axis=1) == labels).mean()
+    answer = cross_validate_head(embeddings, labels, folds, CLASSES, 0)
+    accuracy = (answer.probabilities.argmax(axis=1) == labels).mean()
     deviation = np.sqrt(1 / CLASSES * (1 - 1 / CLASSES) / COUNT)
     assert abs(accuracy - 1 / CLASSES) < 4 * deviation
-    assert trained > 0.9
+    assert answer.training_accuracy > 0.9
 
 
-def test_a_changed_label_moves_no_prediction_of_its_own_fold(separable, folds):
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_a_changed_label_moves_no_prediction_of_its_own_fold(rounds, separable, folds):
+    # Not even through the labels of others that it helped to correct.
     embeddings, labels = separable
-    before, _ = cross_validate_head(embeddings, labels, folds, CLASSES, 0)
-    changed = np.where(folds == 0, (labels + 1) % CLASSES, labels)
-    after, _ = cross_validate_head(embeddings, changed, folds, CLASSES, 0)
-    np.testing.assert_allclose(after[folds == 0], before[folds == 0], atol=1e-6)
-    assert np.abs(after[folds != 0] - before[folds != 0]).max() > 0.05
+    choices = replace(KNOWN, correction_rounds=rounds)
+    scores = []
+    for own in (labels, np.where(folds == 0, (labels + 1) % CLASSES, labels)):
+        answer = cross_validate_head(embeddings, own, folds, CLASSES, 0, choices=choices)
+        logs = np.log(answer.probabilities)  # but for the temperature, which is one for all
+        logs -= logs.mean(axis=1, keepdims=True)
+        scores.append(logs / logs[folds == 0].std())
+    np.testing.assert_allclose(scores[1][folds == 0], scores[0][folds == 0], atol=1e-3)
+    assert np.abs(scores[1] - scores[0])[folds != 0].max() > 0.05
 
 
-def test_softmax_bears_large_logits():
-    probabilities = softmax(np.array([[1000.0, 0.0], [-1000.0, -1000.0]], np.float32))
-    np.testing.assert_allclose(probabilities, [[1, 0], [0.5, 0.5]])
+def test_correcting_labels_helps_where_they_are_wrong():
+    pixels, labels = load_digits(return_X_y=True)
+    random = np.random.default_rng(0)
+    given = np.where(random.random(len(labels)) < 0.3, random.integers(0, 10, len(labels)), labels)
+    folds = random.permutation(np.arange(len(labels)) % 5)
+    pixels = pixels.astype(np.float32)
+    free = cross_validate_head(pixels, given, folds, 10, 0)
+    assert free.choices.correction_rounds > 0
+    plain = cross_validate_head(pixels, given, folds, 10, 0,
+                                choices=replace(free.choices, correction_rounds=0))
+    accuracies = [(one.probabilities.argmax(axis=1) == labels).mean() for one in (plain, free)]
+    assert 1 - accuracies[1] < 0.8 * (1 - accuracies[0])
+    wrong = given != labels
+    found = fit_label_noise(np.log(free.probabilities), given).is_wrong > 0.5
+    assert wrong[found].mean() > 0.9
+    assert found[wrong].mean() > 0.9
+
+
+def test_optional_columns_are_used_only_where_they_help(folds):
+    random = np.random.default_rng(3)
+    labels = random.integers(0, CLASSES, COUNT)
+    embeddings = np.eye(CLASSES, 16)[labels] + 0.5 * random.normal(size=(COUNT, 16))
+    noise = 8 * random.normal(size=(COUNT, 64))
+    embeddings, noise = embeddings.astype(np.float32), noise.astype(np.float32)
+    harmful = np.concatenate([embeddings, noise], axis=1)
+    assert cross_validate_head(harmful, labels, folds, CLASSES, 0,
+                               optional=64).choices.columns == 16
+    helpful = np.concatenate([noise / 80, embeddings], axis=1)
+    assert cross_validate_head(helpful, labels, folds, CLASSES, 0,
+                               optional=16).choices.columns == 80
+
+
+# --- what it is made of --------------------------------------------------------------------------
+
+def test_kernel_features_multiply_to_the_kernel():
+    embeddings = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    kernel = GaussianKernel.of(embeddings, 0.5)
+    values = kernel.between(embeddings, embeddings)
+    np.testing.assert_allclose(np.diag(values), 1, atol=1e-5)
+    assert np.median(values[~np.eye(60, dtype=bool)]) == pytest.approx(np.exp(-0.5), abs=1e-3)
+    exact = kernel_features(embeddings, kernel, 60, np.random.default_rng(0))
+    np.testing.assert_allclose(exact @ exact.T, values, atol=1e-3)
+    fewer = kernel_features(embeddings, kernel, 30, np.random.default_rng(0))
+    assert fewer.shape == (60, 30)
+    assert np.abs(fewer @ fewer.T - values).mean() < 0.05
+
+
+def test_copies_and_constant_embeddings_do_no_harm():
+    copies = np.ones((20, 4), np.float32)
+    features = kernel_features(copies, GaussianKernel.of(copies, 0.5), 20,
+                               np.random.default_rng(0))
+    assert np.isfinite(features).all()
+    labels = np.arange(20) % 2
+    answer = cross_validate_head(copies, labels, np.arange(20) // 2 % 2, 2, 0)
+    np.testing.assert_allclose(answer.probabilities, 0.5, atol=1e-3)
+
+
+def test_the_folds_agree_with_kernel_ridge_regression_on_each_training_set(separable, folds):
+    embeddings, labels = separable
+    kernel = GaussianKernel.of(embeddings, 0.25)
+    features = kernel_features(embeddings, kernel, COUNT, np.random.default_rng(0))
+    squares = FoldedLeastSquares(features, folds)
+    targets = np.eye(CLASSES, dtype=np.float32)[labels]
+    for left_out in ((0,), (1, 3)):
+        weights = squares.solve(squares.factor(0.1, left_out), targets, left_out)
+        inside = ~np.isin(folds, left_out)
+        peer = KernelRidge(alpha=0.1, kernel="precomputed").fit(
+            kernel.between(embeddings[inside], embeddings[inside]), targets[inside])
+        expected = peer.predict(kernel.between(embeddings, embeddings[inside]))
+        np.testing.assert_allclose(features @ weights, expected, atol=0.01)

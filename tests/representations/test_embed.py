@@ -1,0 +1,138 @@
+"""From pictures to embeddings: what is learned without labels, on scikit-learn's real digits."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.linear_model import RidgeClassifierCV
+from sklearn.model_selection import cross_val_score
+
+from audit.imagestore import TensorStore
+from audit.representations.embed import embed
+from audit.representations.keras_runtime import load_keras
+from audit.representations.networks import NetworkDescriber
+from audit.representations.patches import SIDE, PatchDescriber
+
+COUNT = 300
+
+
+@pytest.fixture(scope="module")
+def digits():
+    pictures, labels = load_digits(return_X_y=True)
+    grey = np.kron(pictures[:COUNT].reshape(-1, 8, 8), np.ones((4, 4))) * 255 / 16
+    return np.repeat(grey[..., None], 3, axis=3).astype(np.uint8), labels[:COUNT]
+
+
+def store_of(pictures, path):
+    store = TensorStore.create(path, len(pictures), pictures.shape[1])
+    for row, picture in enumerate(pictures):
+        store.write(row, picture)
+    return store
+
+
+@pytest.fixture(scope="module")
+def store(digits, tmp_path_factory):
+    return store_of(digits[0], tmp_path_factory.mktemp("store") / "tensors")
+
+
+@pytest.fixture(scope="module")
+def learned(store):
+    describer = PatchDescriber(24)
+    describer.learn(store, np.arange(COUNT), seed=0)
+    return describer
+
+
+def test_patches_tell_digits_apart(store, digits):
+    told = []
+    embeddings = embed([PatchDescriber(24)], store, np.arange(COUNT), 0, told.append)
+    assert sum(told) == COUNT
+    assert embeddings.rows.dtype == np.float32
+    assert 0 < embeddings.mirrored < embeddings.rows.shape[1]
+    accuracy = cross_val_score(RidgeClassifierCV(), embeddings.rows, digits[1], cv=5).mean()
+    assert accuracy > 0.9
+    again = embed([PatchDescriber(24)], store, np.arange(COUNT), 0, lambda _: None)
+    np.testing.assert_array_equal(again.rows, embeddings.rows)
+
+
+def test_a_mirrored_picture_differs_in_the_mirrored_block_only(learned, digits, tmp_path):
+    some = digits[0][:20]
+    blocks = [learned.describe(store_of(pictures, tmp_path / name), np.arange(20))
+              for name, pictures in (("plain", some), ("mirrored", some[:, :, ::-1]))]
+    (same, odd), (same_again, odd_again) = blocks
+    np.testing.assert_allclose(same_again, same, atol=1e-4)
+    np.testing.assert_allclose(odd_again, -odd, atol=1e-4)
+    assert np.abs(odd).max() > 0.01
+
+
+def test_brightness_and_contrast_hardly_matter_to_patches(learned, digits, tmp_path):
+    some = digits[0][:20]
+    dimmed = (some * 0.6 + 40).astype(np.uint8)
+    plain, _ = learned.describe(store_of(some, tmp_path / "plain"), np.arange(20))
+    changed, _ = learned.describe(store_of(dimmed, tmp_path / "dimmed"), np.arange(20))
+    centred = plain - plain.mean(axis=0)
+    own = np.linalg.norm(changed - plain, axis=1)
+    assert np.median(own) < 0.5 * np.median(np.linalg.norm(centred, axis=1))
+
+
+def test_pictures_without_content_are_described_by_numbers(tmp_path):
+    flat = np.full((6, SIDE, SIDE, 3), 128, np.uint8)
+    embeddings = embed([PatchDescriber(8)], store_of(flat, tmp_path / "flat"), np.arange(6), 0,
+                       lambda _: None)
+    assert np.isfinite(embeddings.rows).all()
+
+
+def test_no_picture_has_no_embedding(store):
+    embeddings = embed([PatchDescriber(8)], store, np.arange(0), 0, lambda _: None)
+    assert (len(embeddings.rows), embeddings.mirrored) == (0, 0)
+
+
+class FixedDescriber:
+    """Two blocks of very different size and scale."""
+
+    components = (4, 2)
+    is_mirrored = False
+
+    def __init__(self, blocks):
+        self.blocks = blocks
+
+    def learn(self, tensors, rows, seed):
+        pass
+
+    def describe(self, tensors, rows):
+        del tensors
+        return [block[rows] for block in self.blocks]
+
+
+def test_each_block_counts_the_same_and_rows_keep_their_order():
+    random = np.random.default_rng(0)
+    blocks = [random.normal(7, 100, (500, 4)).astype(np.float32),
+              random.normal(0, 0.01, (500, 2)).astype(np.float32)]
+    rows = random.permutation(500)[:300]
+    embeddings = embed([FixedDescriber(blocks)], None, rows, 0, lambda _: None)
+    assert (embeddings.rows.shape, embeddings.mirrored) == ((300, 6), 0)
+    for block, columns in zip(blocks, (slice(0, 4), slice(4, 6)), strict=True):
+        own = embeddings.rows[:, columns]
+        assert (own**2).sum(axis=1).mean() == pytest.approx(1, abs=0.01)
+        # All components are kept here, so that distances are but for the scale.
+        expected = np.linalg.norm(block[rows[0]] - block[rows[1:]], axis=1)
+        found = np.linalg.norm(own[0] - own[1:], axis=1)
+        np.testing.assert_allclose(found / found.mean(), expected / expected.mean(), rtol=1e-3)
+
+
+@pytest.mark.parametrize("with_mirror", [False, True])
+def test_a_network_is_read_at_its_last_three_scales(with_mirror, store):
+    keras = load_keras()
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    inputs = keras.Input((None, None, 3))
+    x = inputs
+    for number, filters in enumerate((4, 5, 6, 7)):
+        x = layers.Conv2D(filters, 3, strides=2, padding="same", name=f"down{number}")(x)
+        x = layers.ReLU(name=f"last{number}")(x)
+    network = keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
+    describer = NetworkDescriber(network, lambda pictures: pictures / 255, SIDE,
+                                 with_mirror=with_mirror)
+    blocks = describer.describe(store, np.arange(10))
+    assert [block.shape for block in blocks] == [(10, 5), (10, 6), (10, 7)]
+    for block in blocks:
+        assert (block >= 0).all(), "after the activation, not before it"
+        np.testing.assert_allclose(np.linalg.norm(block, axis=1), 1, atol=1e-3)
