@@ -42,7 +42,8 @@ def run(
         help="Table to read labels from; its paths are relative to DATA.")] = None,
     label_column: Annotated[str, typer.Option(help="Column of the table with labels.")] = "label",
     backbone: Annotated[str, typer.Option(
-        help="auto, patches, or a network of keras.applications such as mobilenet_v2.")] = "auto",
+        help="auto, patches, a network of keras.applications such as mobilenet_v2, or your own: "
+             "MODEL.keras or FILE.py:FUNCTION.")] = "auto",
     effort: Annotated[str, typer.Option(
         help="low (under a minute for 10,000 small images), normal (minutes) or high.",
     )] = "normal",

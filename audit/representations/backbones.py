@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from audit.representations.embed import Embeddings, embed
 from audit.representations.external import GivenEmbeddings
 from audit.representations.networks import NetworkDescriber
+from audit.representations.own_network import is_own_network, load_own_network, side_of
 from audit.representations.patches import SIDE, PatchDescriber
 from audit.representations.pretrained import WeightsUnavailableError, load_pretrained
 
@@ -79,13 +80,17 @@ def choose_backbone(name: str, effort: Effort, say: Callable[[str], None],
     """
     if name == PATCHES:
         return _patches(effort), ()
+    if is_own_network(name):
+        note = (f"--backbone {name}: what it was trained on matters. If it has learned the labels "
+                "of these images, it vouches for the wrong ones too.")
+        return _own(name, effort), (note,)
     if name != AUTO:
         return _pretrained(name, effort, say), ()
     try:
-        return _pretrained(DEFAULT_PRETRAINED, effort, say), (
-            f"--backbone auto took {DEFAULT_PRETRAINED}, whose weights are at hand, beside patches "
-            "learned from your images: best on photos. On pictures unlike photos, patches alone "
-            "are as good and faster (--backbone patches).",)
+        note = (f"--backbone auto took {DEFAULT_PRETRAINED}, whose weights are at hand, beside "
+                "patches learned from your images: best on photos. On pictures unlike photos, "
+                "patches alone are as good and faster (--backbone patches).")
+        return _pretrained(DEFAULT_PRETRAINED, effort, say), (note,)
     except WeightsUnavailableError:
         note = (f"--backbone auto took patches learned from your images: the pretrained weights of "
                 f"{DEFAULT_PRETRAINED} are neither on disk nor reachable. In photos that finds "
@@ -110,6 +115,17 @@ def _patches(effort: Effort) -> DescribedPictures:
         SIDE, (PatchDescriber(effort.filters),))
 
 
+def _own(name: str, effort: Effort) -> DescribedPictures:
+    network = load_own_network(name)
+    side = side_of(network, name, effort.side)
+    describer = NetworkDescriber(network, lambda pictures: pictures, side,
+                                 with_mirror=effort.with_mirror)
+    return DescribedPictures(
+        name, f"your own network, frozen, at {side} px, with {effort.beside} patches learned from "
+              "your images, and a kernel classifier",
+        max(side, SIDE), (describer, PatchDescriber(effort.beside)))
+
+
 def _pretrained(name: str, effort: Effort, say: Callable[[str], None]) -> DescribedPictures:
     loaded = load_pretrained(name, say)
     network = NetworkDescriber(loaded.network, loaded.preprocess, effort.side,
@@ -117,4 +133,4 @@ def _pretrained(name: str, effort: Effort, say: Callable[[str], None]) -> Descri
     return DescribedPictures(
         loaded.name, f"{loaded.name} (ImageNet), frozen, at {effort.side} px, with "
                      f"{effort.beside} patches learned from your images, and a kernel classifier",
-        effort.side, (network, PatchDescriber(effort.beside)))
+        max(effort.side, SIDE), (network, PatchDescriber(effort.beside)))
