@@ -118,12 +118,14 @@ class Outcome:
             None for a check that is about classes or the dataset.
         metrics: figures for summary.json: numbers, text, lists and dictionaries of these.
         summary: one sentence for the report, figures with units.
+        details: more sentences for the report, below the summary.
     """
 
     findings: pd.DataFrame
     scores: pd.DataFrame | None
     summary: str
     metrics: Mapping[str, object] = field(default_factory=dict)
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

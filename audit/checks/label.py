@@ -86,12 +86,13 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
                  for name, share in noise_by_class.items()]
     low, _ = noise.share_interval(DEVIATIONS_90)
     high = max(_confident_learning_bound(labels, probabilities, evidence.seed), noise.share)
-    return _outcome(findings, score_table(score, flagged), (noise.share, low, high), len(rows), {
-        "out_of_fold_accuracy": signal.accuracy,
-        "expected_precision": _expected_precision(noise.is_wrong, is_issue),
-        "recurrence": float(recurred[is_issue].mean() / len(repeats))
-        if repeats and is_issue.any() else None,
-        "noise_by_class": {name: round(share, 6) for name, share in noise_by_class.items()}})
+    recurrence = (float(recurred[is_issue].mean() / len(repeats))
+                  if repeats and is_issue.any() else None)
+    return _outcome(
+        findings, score_table(score, flagged), (noise.share, low, high), len(rows),
+        _expected_precision(noise.is_wrong, is_issue), recurrence, {
+            "out_of_fold_accuracy": signal.accuracy,
+            "noise_by_class": {name: round(share, 6) for name, share in noise_by_class.items()}})
 
 
 def _fit(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> LabelNoise:
@@ -139,11 +140,11 @@ def _class_finding(name: str, noise: float, threshold: float) -> dict[str, objec
 
 def _outcome(findings: list[dict[str, object]], scores: pd.DataFrame,
              shares: tuple[float, float, float], scored: int,
+             precision: Mapping[str, float | None], recurrence: float | None,
              metrics: Mapping[str, object]) -> Outcome:
     estimate, low, high = shares
     count = int(scores["is_issue"].sum())
-    precision = metrics["expected_precision"]
-    expected = precision["flagged"] if isinstance(precision, dict) else None
+    expected = precision["flagged"]
     is_flagged = any(row["is_flagged"] for row in findings)  # perhaps a class and no image of it
     wrong = round(estimate * scored)
     summary = (f"about {wrong:,} label{' is' if wrong == 1 else 's are'} wrong "
@@ -151,8 +152,22 @@ def _outcome(findings: list[dict[str, object]], scores: pd.DataFrame,
                f"{100 * low:.1f}–{100 * high:.1f}); {images_word(count)} to review"
                + (f", of which about {100 * expected:.0f} % are wrong" if expected else ""))
     return Outcome(findings_table(findings), scores, summary if is_flagged else "none found", {
+        "expected_precision": dict(precision), "recurrence": recurrence,
         "count": count, "scored": scored, "share": estimate if is_flagged else 0.0,
-        "estimated_share": estimate, "estimated_share_interval_90": [low, high], **metrics})
+        "estimated_share": estimate, "estimated_share_interval_90": [low, high], **metrics},
+        _details(precision, recurrence) if count else ())
+
+
+def _details(precision: Mapping[str, float | None], recurrence: float | None) -> tuple[str, ...]:
+    tops = ", ".join(f"{name.removeprefix('top ')}: {100 * share:.0f} %"
+                     for name, share in precision.items()
+                     if name != "flagged" and share is not None)
+    ranking = ("Labels to expect wrong among the first of the whole ranking (images.csv, by "
+               f"label_score): {tops}.")
+    if recurrence is None:
+        return (ranking,)
+    return (ranking, f"A flag came up again in {100 * recurrence:.0f} % of the cross-validations, "
+                     "each with other folds.")
 
 
 def _confident_learning_bound(labels: NDArray[np.int64], probabilities: NDArray[np.float64],

@@ -128,8 +128,9 @@ class _Gallery:
         with_suggestion = result.meta.code == "label"
         return {
             "meta": result.meta, "summary": outcome.summary,
+            "details": outcome.details,
             "cards": [self._card(row["subject"],
-                                 f"probability of the given label {row['score']:.3f}"
+                                 f"{100 * (1 - row['score']):.1f} % sure that it is wrong"
                                  if with_suggestion else row["evidence"], row["score"],
                                  with_suggestion=with_suggestion)
                       for row in images.head(MOST_CARDS).to_dict("records")],

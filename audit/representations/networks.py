@@ -59,7 +59,8 @@ class NetworkDescriber:
         blocks = self._activations(pictures)
         if self._with_mirror:
             mirrored = self._activations(pictures[:, :, ::-1])
-            blocks = [np.float32(0.5) * (one + other) for one, other in zip(blocks, mirrored, strict=True)]
+            blocks = [np.float32(0.5) * (one + other)
+                      for one, other in zip(blocks, mirrored, strict=True)]
         return [_unit(np.sign(block) * np.sqrt(np.abs(block))) for block in blocks]
 
     def _activations(self, pictures: NDArray[np.float32]) -> list[NDArray[np.float32]]:
