@@ -164,10 +164,9 @@ def _details(precision: Mapping[str, float | None], recurrence: float | None) ->
                      if name != "flagged" and share is not None)
     ranking = ("Labels to expect wrong among the first of the whole ranking (images.csv, by "
                f"label_score): {tops}.")
-    if recurrence is None:
-        return (ranking,)
-    return (ranking, f"A flag came up again in {100 * recurrence:.0f} % of the cross-validations, "
-                     "each with other folds.")
+    again = (f"A flag came up again in {100 * (recurrence or 0):.0f} % of the cross-validations, "
+             "each with other folds.")
+    return (ranking,) if recurrence is None else (ranking, again)
 
 
 def _confident_learning_bound(labels: NDArray[np.int64], probabilities: NDArray[np.float64],

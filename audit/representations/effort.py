@@ -31,7 +31,7 @@ class Effort:
 
 EFFORTS = {effort.name: effort for effort in (
     Effort("low", filters=200, beside=64, side=96, with_mirror=False,
-           landmarks=3_000, repeats=1),
+           landmarks=2_000, repeats=1),
     Effort("normal", filters=800, beside=256, side=160, with_mirror=True,
            landmarks=4_000, repeats=3),
     Effort("high", filters=1_600, beside=800, side=192, with_mirror=True,

@@ -36,7 +36,10 @@ WHITENING_FLOOR = 0.1
 THRESHOLD = 0.25
 """Responses below it count as none: the paper's soft threshold."""
 
-SAMPLED_PATCHES = 100_000
+SAMPLED_PATCHES = 125
+"""Patches cut for each filter to be learned, but at least `LEAST_PATCHES` in all."""
+
+LEAST_PATCHES = 20_000
 CLUSTERING_ROUNDS = 10
 _BLOCK = 20_000
 _SCALED_BY = 512
@@ -100,7 +103,8 @@ class PatchFeatures:
     def learn(cls, pictures: Pixels, count: int, seed: int) -> PatchFeatures:
         """Learn `count` filters from patches of `(n, SIDE, SIDE, 3)` pictures."""
         random = np.random.default_rng(seed)
-        patches = _even_contrast(_cut(pictures, random))
+        patches = _even_contrast(
+            _cut(pictures, max(LEAST_PATCHES, SAMPLED_PATCHES * count), random))
         mean = patches.mean(axis=0)
         variances, axes = np.linalg.eigh(np.cov(patches, rowvar=False))
         whitening = (axes / np.sqrt(np.maximum(variances, 0) + WHITENING_FLOOR)) @ axes.T
@@ -159,14 +163,14 @@ class PatchFeatures:
         return tensorflow.function(network, reduce_retracing=True)
 
 
-def _cut(pictures: Pixels, random: np.random.Generator) -> NDArray[np.float32]:
-    """Patches from random places of random pictures, flattened, `(SAMPLED_PATCHES, d)`."""
+def _cut(pictures: Pixels, count: int, random: np.random.Generator) -> NDArray[np.float32]:
+    """Patches from random places of random pictures, flattened, `(count, d)`."""
     last = SIDE - PATCH + 1
-    which = random.integers(0, len(pictures), SAMPLED_PATCHES)
-    down, right = random.integers(0, last, (2, SAMPLED_PATCHES))
+    which = random.integers(0, len(pictures), count)
+    down, right = random.integers(0, last, (2, count))
     windows = np.lib.stride_tricks.sliding_window_view(pictures, (PATCH, PATCH), axis=(1, 2))
     cut = windows[which, down, right]  # (patch, channel, y, x)
-    return np.asarray(cut.transpose(0, 2, 3, 1).reshape(SAMPLED_PATCHES, -1), np.float32)
+    return np.asarray(cut.transpose(0, 2, 3, 1).reshape(count, -1), np.float32)
 
 
 def _even_contrast(patches: NDArray[np.float32]) -> NDArray[np.float32]:
