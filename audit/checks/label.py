@@ -5,8 +5,8 @@ probability of each class of each image; cleanlab flags an image where another c
 probable than the given one (`predicted_neq_given`) and ranks by the probability of the given one
 (`self_confidence`). Against cleanlab's filters on the bare probabilities (`prune_by_noise_rate` and
 five others), measured on two sets of photos with planted errors of 5 % to 20 %: of the flags 87 %
-were wrong labels against 50 % to 81 %, 68 % of the wrong labels were flagged against 69 % to 95 %,
-and of clean labels 0 % to 0.1 % were flagged against 1 % to 16 %.
+were wrong labels against 50 % to 81 %, and 68 % of the wrong labels were flagged against 69 % to
+95 %. Of labels as they came 0.1 % to 0.4 % are flagged, against 1 % to 16 %.
 
 The share of wrong labels is the mean probability of being wrong. It is too low where wrong labels
 are on hard images or follow a pattern, for that looks like a hard class. Confident learning's

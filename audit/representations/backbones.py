@@ -88,8 +88,8 @@ def choose_backbone(name: str, effort: Effort, say: Callable[[str], None],
         return _pretrained(name, effort, say), ()
     try:
         note = (f"--backbone auto took {DEFAULT_PRETRAINED}, whose weights are at hand, beside "
-                "patches learned from your images: best on photos. On pictures unlike photos, "
-                "patches alone are as good and faster (--backbone patches).")
+                "patches learned from your images, which finds most. Patches alone (--backbone "
+                "patches) take half the time and find less (docs/effort.md has figures).")
         return _pretrained(DEFAULT_PRETRAINED, effort, say), (note,)
     except WeightsUnavailableError:
         note = (f"--backbone auto took patches learned from your images: the pretrained weights of "
