@@ -55,6 +55,12 @@ class TensorStore:
         """Side at which to keep a picture of this shape: its longest side, at most `size`."""
         return min(max(height, width), self.size)
 
+    def typical_side(self, rows: NDArray[np.integer]) -> int:
+        """Median side in pixels at which pictures `rows` are kept; 0 if none is."""
+        sides = self._sides[rows]
+        kept = sides[sides > 0]
+        return int(np.median(kept)) if len(kept) else 0
+
     def write(self, row: int, tensor: NDArray[np.uint8]) -> None:
         """Write one picture, shape `(side, side, 3)`. Safe from several processes at once.
 

@@ -205,18 +205,22 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
         missing = {"cross_validation": _why_no_folds(classes)}
     else:
         not_scorable, notes = folds.not_scorable, folds.notes
+        # Other folds can leave a small class out: such a repeat is of other images.
+        alike = [one for one in repeats
+                 if one is not None and one.not_scorable == folds.not_scorable]
+        tuner = backbone.fine_tuner
         with stages.stage("cross-validating", images=int((folds.fold >= 0).sum()),
-                          steps=STEPS * len(repeats)) as advance:
+                          steps=STEPS * (len(alike) + (tuner is not None))) as advance:
             validation = cross_validate(
-                images["given_label"], classes,
-                # Other folds can leave a small class out: such a repeat is of other images.
-                [one for one in repeats
-                 if one is not None and one.not_scorable == folds.not_scorable],
+                images["given_label"], classes, alike,
                 lambda task, choices: cross_validate_head(
                     embeddings[task.rows], task.labels, task.folds, task.classes,
                     settings.seed + task.repeat, advance, optional=known.mirrored,
                     landmarks=effort.landmarks, choices=choices),
-                backbone.description)
+                backbone.description,
+                lambda task: tuner.cross_validate(
+                    tensors, task.rows, task.labels, task.folds, task.classes, settings.seed,
+                    advance) if tuner is not None else None)
     return Evidence(
         images=images, classes=classes, empty_classes=ingested.empty_classes, pairs=pairs,
         neighbours=neighbours, cross_validation=validation, missing=missing,

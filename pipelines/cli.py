@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audit.memory import keep_freed_memory
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
@@ -28,6 +30,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 
 def main() -> None:
     """Entry point of the command `audit`."""
+    keep_freed_memory()
     app()
 
 

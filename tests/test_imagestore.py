@@ -135,3 +135,12 @@ def test_thumbnails_come_back_whatever_the_order(contents, random):
         thumbnails = writer.close()
         assert [thumbnails.read(row) for row in range(len(contents))] == contents
         assert thumbnails.read(len(contents)) == b""  # never written
+
+
+def test_the_typical_side_is_that_of_the_pictures_there_are(tmp_path):
+    store = TensorStore.create(tmp_path / "tensors", 5, 64)
+    assert store.typical_side(np.arange(5)) == 0
+    for row, side in ((0, 8), (1, 32), (3, 64)):
+        store.write(row, np.zeros((side, side, 3), np.uint8))
+    assert store.typical_side(np.arange(5)) == 32
+    assert store.typical_side(np.array([3, 4])) == 64

@@ -12,8 +12,9 @@ from audit.representations.duplicates import find_pairs, sets_of
 from audit.representations.effort import DEFAULT_EFFORT, EFFORTS, find_effort
 from audit.representations.external import read_probabilities
 from audit.representations.folds import assign_folds, group_together
-from audit.representations.head import STEPS, cross_validate_head
+from audit.representations.head import cross_validate_head
 from audit.representations.neighbours import nearest
+from audit.representations.progress import STEPS
 
 __all__ = [
     "AUTO", "DEFAULT_EFFORT", "EFFORTS", "PATCHES", "STEPS", "Backbone", "assign_folds",

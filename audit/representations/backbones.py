@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from audit.representations.embed import Embeddings, embed
 from audit.representations.external import GivenEmbeddings
+from audit.representations.fine_tune import FineTuner
 from audit.representations.networks import NetworkDescriber
 from audit.representations.own_network import is_own_network, load_own_network, side_of
 from audit.representations.patches import SIDE, PatchDescriber
@@ -47,6 +48,11 @@ class Backbone(Protocol):
         """Side in pixels of the largest square tensors it reads."""
         ...
 
+    @property
+    def fine_tuner(self) -> FineTuner | None:
+        """The network to train further for each fold, if the effort asks for it."""
+        ...
+
     def embed(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int,
               advance: Callable[[int], None]) -> Embeddings:
         """Embed images `rows`; `advance` is told of images done since the last call."""
@@ -61,6 +67,7 @@ class DescribedPictures:
     description: str
     tensor_size: int
     describers: tuple[Describer, ...]
+    fine_tuner: FineTuner | None = None
 
     def embed(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int,
               advance: Callable[[int], None]) -> Embeddings:
@@ -122,8 +129,10 @@ def _own(name: str, effort: Effort) -> DescribedPictures:
                                  with_mirror=effort.with_mirror)
     return DescribedPictures(
         name, f"your own network, frozen, at {side} px, with {effort.beside} patches learned from "
-              "your images, and a kernel classifier",
-        max(side, SIDE), (describer, PatchDescriber(effort.beside)))
+              f"your images, and a kernel classifier{_tuned(effort)}",
+        max(side, SIDE), (describer, PatchDescriber(effort.beside)),
+        FineTuner(network, lambda pictures: pictures, network.input_shape[1])
+        if effort.fine_tunes else None)
 
 
 def _pretrained(name: str, effort: Effort, say: Callable[[str], None]) -> DescribedPictures:
@@ -132,5 +141,11 @@ def _pretrained(name: str, effort: Effort, say: Callable[[str], None]) -> Descri
                                with_mirror=effort.with_mirror)
     return DescribedPictures(
         loaded.name, f"{loaded.name} (ImageNet), frozen, at {effort.side} px, with "
-                     f"{effort.beside} patches learned from your images, and a kernel classifier",
-        max(effort.side, SIDE), (network, PatchDescriber(effort.beside)))
+                     f"{effort.beside} patches learned from your images, and a kernel "
+                     f"classifier{_tuned(effort)}",
+        max(effort.side, SIDE), (network, PatchDescriber(effort.beside)),
+        FineTuner(loaded.network, loaded.preprocess) if effort.fine_tunes else None)
+
+
+def _tuned(effort: Effort) -> str:
+    return "; its last blocks trained further for each fold" if effort.fine_tunes else ""

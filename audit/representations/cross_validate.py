@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from audit.noise import fit_label_noise, temperature_scaled
 from audit.types import CrossValidation
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
     from audit.representations.folds import Folds
     from audit.representations.head import Choices, HeadAnswer
+
+
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Of the second model, to choose from."""
+
+_TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ def cross_validate(
     repeats: Sequence[Folds],
     fit: Callable[[Task, Choices | None], HeadAnswer],
     model: str,
+    second: Callable[[Task], NDArray[np.float32] | None] = lambda _: None,
 ) -> CrossValidation:
     """Fit on the images that take part, and lay the answers out over all images and classes.
 
@@ -53,23 +61,46 @@ def cross_validate(
         repeats: one or more assignments to folds of the same images.
         fit: a classifier, told what the first repeat chose, if it is not the first.
         model: the model in words.
+        second: another model, asked once, for out-of-fold logits `(len(task.rows), task.classes)`
+            or None; it counts as much as makes the labels of held-out images most likely.
     """
     first = repeats[0]
     rows = np.flatnonzero(first.fold >= 0)
     scored = [name for name in classes if name not in first.not_scorable]
     columns = [list(classes).index(name) for name in scored]
     codes = pd.Categorical(labels.iloc[rows], categories=scored).codes.astype(np.int64)
+    tasks = [Task(rows, codes, folds.fold[rows], len(scored), number)
+             for number, folds in enumerate(repeats)]
     answers: list[HeadAnswer] = []
-    for number, folds in enumerate(repeats):
-        task = Task(rows, codes, folds.fold[rows], len(scored), number)
+    for task in tasks:
         answers.append(fit(task, answers[0].choices if answers else None))
-    laid_out = []
-    for answer in answers:
-        probabilities = np.full((len(labels), len(classes)), np.nan)
-        probabilities[rows] = 0
-        probabilities[rows[:, None], columns] = answer.probabilities
-        laid_out.append(probabilities)
+    probabilities = np.mean([answer.probabilities for answer in answers], axis=0)
+    chosen: dict[str, float] = asdict(answers[0].choices)
+    logits = second(tasks[0])
+    if logits is not None:
+        probabilities, chosen["second_weight"] = _mix(
+            probabilities, temperature_scaled(logits, codes), codes)
+
+    def laid_out(some: NDArray[np.float64]) -> NDArray[np.float64]:
+        everywhere = np.full((len(labels), len(classes)), np.nan)
+        everywhere[rows] = 0
+        everywhere[rows[:, None], columns] = some
+        return everywhere
+
     return CrossValidation(
-        np.mean(laid_out, axis=0), first.fold,
+        laid_out(probabilities), first.fold,
         float(np.mean([answer.training_accuracy for answer in answers])), model,
-        tuple(laid_out), asdict(answers[0].choices))
+        tuple(laid_out(answer.probabilities) for answer in answers), chosen)
+
+
+def _mix(first: NDArray[np.float64], second: NDArray[np.float64], labels: NDArray[np.int64],
+         ) -> tuple[NDArray[np.float64], float]:
+    """Geometric mean of two models' probabilities, and the weight of the second in it.
+
+    The weight is what makes the given labels most likely under a model of label noise, to which
+    both are alike: neither has seen the label that it is judged by.
+    """
+    logs = np.log(first + _TINY), np.log(second + _TINY)
+    mixed = {weight: (1 - weight) * logs[0] + weight * logs[1] for weight in WEIGHTS}
+    best = max(WEIGHTS, key=lambda weight: fit_label_noise(mixed[weight], labels).log_likelihood)
+    return temperature_scaled(mixed[best], labels), best

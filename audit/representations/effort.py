@@ -18,6 +18,7 @@ class Effort:
         with_mirror: average its activations with those of the mirror image.
         landmarks: images that the kernel of the classifier is approximated from.
         repeats: cross-validations with other folds, whose answers are averaged.
+        fine_tunes: train the last blocks of the network too, for each fold.
     """
 
     name: str
@@ -27,15 +28,16 @@ class Effort:
     with_mirror: bool
     landmarks: int
     repeats: int
+    fine_tunes: bool
 
 
 EFFORTS = {effort.name: effort for effort in (
     Effort("low", filters=200, beside=64, side=96, with_mirror=False,
-           landmarks=2_000, repeats=1),
+           landmarks=2_000, repeats=1, fine_tunes=False),
     Effort("normal", filters=800, beside=256, side=160, with_mirror=True,
-           landmarks=4_000, repeats=3),
-    Effort("high", filters=1_600, beside=800, side=192, with_mirror=True,
-           landmarks=6_000, repeats=5),
+           landmarks=4_000, repeats=3, fine_tunes=False),
+    Effort("high", filters=1_600, beside=256, side=160, with_mirror=True,
+           landmarks=6_000, repeats=3, fine_tunes=True),
 )}
 DEFAULT_EFFORT = "normal"
 

@@ -62,6 +62,8 @@ class GivenEmbeddings:
     tensor_size = 48
     """Only duplicates are confirmed on tensors then, at 32 px."""
 
+    fine_tuner = None
+
     def __init__(self, path: Path, image_ids: pd.Series) -> None:
         """Read a `.npy` of one row an image in the order of images.parquet, or a table.
 

@@ -22,6 +22,7 @@ import numpy as np
 from audit.noise import fit_label_noise, temperature_scaled
 from audit.representations.kernel import GaussianKernel, kernel_features
 from audit.representations.least_squares import FoldedLeastSquares
+from audit.representations.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,6 @@ CORRECTION_ROUNDS = 2
 INNER_PARTS = 4
 """Classifiers that correct the labels a fold learns; each is left out of by one part of them."""
 
-STEPS = 100
 _MOST_BYTES = 600_000_000
 """For the products of the folds, and for the features of the images, each."""
 
@@ -117,7 +117,7 @@ def cross_validate_head(
         choices: those of an earlier cross-validation of the same images, which saves the time
             to choose.
     """
-    progress = _Progress(advance)
+    progress = Progress(advance)
     random = np.random.default_rng(seed)
     columns, width = ((choices.columns, choices.width) if choices else
                       _choose_kernel(embeddings, labels, folds, classes, optional, random))
@@ -146,19 +146,6 @@ def _affordable(images: int, folds: int) -> int:
     """Landmarks that fit into memory."""
     floats = _MOST_BYTES / 4
     return max(2, min(int(np.sqrt(floats / folds)), int(floats / images)))
-
-
-class _Progress:
-    """Tells of what was reached of the whole, in `STEPS`."""
-
-    def __init__(self, advance: Callable[[int], None]) -> None:
-        self._advance = advance
-        self._told = 0
-
-    def reach(self, share: float) -> None:
-        steps = round(STEPS * share)
-        self._advance(steps - self._told)
-        self._told = steps
 
 
 def _choose_kernel(embeddings: NDArray[np.float32], labels: NDArray[np.int64],
@@ -203,7 +190,7 @@ def _fit(squares: FoldedLeastSquares, ridge: float, targets: NDArray[np.float32]
 
 
 def _corrected(squares: FoldedLeastSquares, ridge: float, targets: NDArray[np.float32],
-               labels: NDArray[np.int64], rounds: int, progress: _Progress,
+               labels: NDArray[np.int64], rounds: int, progress: Progress,
                ) -> list[NDArray[np.float32]]:
     """Out-of-fold scores of classifiers that learn corrected labels, after each round."""
     answers = [np.empty_like(targets) for _ in range(rounds)]

@@ -68,8 +68,12 @@ class NetworkDescriber:
         return list(found) if isinstance(found, list | tuple) else [found]  # one scale: no list
 
 
-def _last_of_each_scale(network: Any, size: int) -> list[Any]:
-    """Outputs of the last layer at each of the last `LEVELS` sizes, coarsest last.
+def feature_maps(network: Any, size: int) -> list[tuple[Any, int]]:
+    """Outputs `(n, y, x, channels)` of all layers in the order of the data, each with its height.
+
+    Args:
+        network: a Keras functional model of pictures.
+        size: side in pixels of the pictures it is shown.
 
     Raises:
         UsageError: no layer gives a picture.
@@ -84,11 +88,18 @@ def _last_of_each_scale(network: Any, size: int) -> list[Any]:
                          "(image, y, x, channel). Give a convolutional network.")
     shapes = keras.Model(network.inputs, outputs).compute_output_spec(
         keras.KerasTensor((1, size, size, 3)))
-    by_side: dict[int, Any] = {}
-    for output, shape in zip(outputs, shapes, strict=True):
-        by_side[shape.shape[1]] = output  # layers come in the order of the data
-    coarsest_first = sorted(by_side)[:LEVELS]
-    return [by_side[side] for side in reversed(coarsest_first)]
+    return [(output, shape.shape[1])
+            for output, shape in zip(outputs, keras.tree.flatten(shapes), strict=True)]
+
+
+def _last_of_each_scale(network: Any, size: int) -> list[Any]:
+    """Outputs of the last layer at each of the last `LEVELS` sizes, coarsest last.
+
+    Raises:
+        UsageError: no layer gives a picture.
+    """
+    by_side = {side: output for output, side in feature_maps(network, size)}
+    return [by_side[side] for side in reversed(sorted(by_side)[:LEVELS])]
 
 
 def _unit(block: NDArray[np.float32]) -> NDArray[np.float32]:

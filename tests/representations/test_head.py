@@ -8,9 +8,10 @@ from sklearn.datasets import load_digits
 from sklearn.kernel_ridge import KernelRidge
 
 from audit.noise import fit_label_noise
-from audit.representations.head import STEPS, Choices, cross_validate_head
+from audit.representations.head import Choices, cross_validate_head
 from audit.representations.kernel import GaussianKernel, kernel_features
 from audit.representations.least_squares import FoldedLeastSquares
+from audit.representations.progress import STEPS
 
 COUNT, CLASSES, FOLDS = 240, 3, 4
 KNOWN = Choices(columns=16, width=0.25, ridge=0.1, correction_rounds=2)
