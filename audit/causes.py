@@ -4,9 +4,10 @@ Until the gain of a fix is measured by training with and without it, causes are 
 they do to learning, and within that by the share of the images (or classes) they touch:
 
 1. nothing can be learned: labels without signal;
-2. what is learned or measured is wrong: wrong labels, leaks between splits;
+2. what is learned or measured is wrong: wrong labels, leaks between splits, shortcuts;
 3. there is too little to learn from: imbalance, too few images, broken files;
-4. the images are not what they could be: duplicates, image quality, odd images.
+4. the images are not what they could be: duplicates, image quality, odd images, groups of
+   images that the model does worse on.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ CAUSES: Mapping[str, CauseKind] = {
     "no_signal": CauseKind("Labels without signal", 1),
     "wrong_labels": CauseKind("Wrong labels", 2),
     "split_leak": CauseKind("Test set leaks", 2),
+    "shortcut": CauseKind("Shortcuts in the files", 2),
     "imbalance": CauseKind("Class imbalance", 3),
     "too_few_images": CauseKind("Too few images", 3),
     "broken_files": CauseKind("Broken files", 3),
     "duplicates": CauseKind("Duplicates", 4),
     "image_quality": CauseKind("Image quality", 4),
     "odd_images": CauseKind("Odd images", 4),
+    "weak_slices": CauseKind("Underperforming groups", 4),
 }
 
 

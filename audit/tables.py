@@ -44,6 +44,8 @@ MEASURES: Mapping[str, Column] = {
     "format": Column("text", "what the content is (JPEG, PNG, ...), whatever the extension says"),
     "extension": Column("text", "extension of the file, lower case with its dot"),
     "mode": Column("text", "pixel layout of the file in Pillow's names: RGB, L, CMYK, ..."),
+    "jpeg_quality": Column("float", "quality a JPEG was saved with, 1 to 100 on libjpeg's scale, "
+                                    "estimated; NaN if it is no JPEG"),
     "exif_orientation": Column("int", "1 to 8; 1 if there is none. It has been applied"),
     "is_animated": Column("bool", "the file holds more than one frame; the first was measured"),
     "width": Column("int", "pixels after the orientation was applied; 0 if unknown"),

@@ -13,6 +13,7 @@ import simplejpeg
 
 from audit.measures.decode import Decoded, UndecodableError, decode
 from audit.measures.hashes import file_hash, perceptual_hash, pixel_hash
+from audit.measures.jpeg_quality import jpeg_quality
 from audit.measures.pixels import MEASURE_SIDE, pixel_statistics
 from audit.resizing import fit_within, resize
 
@@ -52,7 +53,8 @@ class MeasureImage:
         measures: dict[str, object] = {"extension": extension_of(path)}
         try:
             data = _read(path)
-            measures |= {"file_bytes": len(data), "file_sha256": file_hash(data)}
+            measures |= {"file_bytes": len(data), "file_sha256": file_hash(data),
+                         "jpeg_quality": jpeg_quality(data)}
             # The model and the measures both want at least this many pixels on the short side.
             decoded = decode(data, str(measures["extension"]),
                              least_side=max(self.tensors.size, MEASURE_SIDE))

@@ -11,10 +11,10 @@ from audit.registry import find_check, run_check
 from audit.types import CrossValidation, Evidence, Neighbours
 
 CLEAN = {"status": "ok", "format": "JPEG", "extension": ".jpg", "mode": "RGB",
-         "exif_orientation": 1, "width": 200, "height": 150, "brightness_p01": 0.05,
-         "brightness_p05": 0.1, "brightness_p50": 0.5, "brightness_p95": 0.8,
-         "brightness_p99": 0.9, "sharpness": 0.95, "contrast": 50.0, "entropy": 7.0,
-         "colourfulness": 100.0}
+         "jpeg_quality": 90.0, "exif_orientation": 1, "width": 200, "height": 150,
+         "brightness_p01": 0.05, "brightness_p05": 0.1, "brightness_p50": 0.5,
+         "brightness_p95": 0.8, "brightness_p99": 0.9, "sharpness": 0.95, "contrast": 50.0,
+         "entropy": 7.0, "colourfulness": 100.0}
 NEIGHBOURS = 10
 
 
@@ -28,7 +28,7 @@ def images_of(labels, columns=None, splits=None):
         for index, (name, label) in enumerate(zip(names, labels, strict=True))])
     measures = tables.make(tables.MEASURES, [
         {**CLEAN, "file_sha256": f"{index:064x}", "pixel_hash": f"{index:032x}",
-         "perceptual_hash": f"{index:016x}", "file_bytes": 1000 + index}
+         "perceptual_hash": f"{index:016x}", "file_bytes": 1000 + index % 7}
         for index in range(count)])
     images = pd.concat([manifest, measures], axis=1)
     for name, values in (columns or {}).items():
