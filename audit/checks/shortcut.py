@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from audit.types import Evidence
 
 META = CheckMeta(
-    code="shortcut", title="Class told by the file, not the picture", about="dataset",
+    code="shortcut", title="Shortcuts in the files", about="dataset",
     cause="shortcut",
     needs=("given_label", "status", "group",
            *(name for name in (*FILE, *LOOK) if name not in DERIVED)),

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from audit.types import Evidence
 
 META = CheckMeta(
-    code="weak_slices", title="Groups of images the model does worse on", about="dataset",
+    code="weak_slices", title="Underperforming groups", about="dataset",
     cause="weak_slices",
     needs=("cross_validation", "given_label", "brightness_p50", "contrast", "sharpness",
            "colourfulness", "width", "height", "format", "mode", "split"),
