@@ -1,10 +1,13 @@
 """From the results of checks to the ranked causes of not learning.
 
-Until the gain of a fix is measured by training with and without it, causes are ranked by what
-they do to learning, and within that by the share of the images (or classes) they touch:
+First what voids every other figure (labels without signal, a class that can be told from its
+files), then causes by what fixing them was measured to gain, then those whose fix cannot be tried
+here, then those whose fix has no measurable effect. Among those without a measured gain the order
+is that of what they do to learning, and within that of the share of the images (or classes) they
+touch:
 
-1. nothing can be learned: labels without signal;
-2. what is learned or measured is wrong: wrong labels, leaks between splits, shortcuts;
+1. nothing can be learned, or not from the pictures: labels without signal, shortcuts;
+2. what is learned or measured is wrong: wrong labels, leaks between splits;
 3. there is too little to learn from: imbalance, too few images, broken files;
 4. the images are not what they could be: duplicates, image quality, odd images, groups of
    images that the model does worse on.
@@ -18,7 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from audit.types import CheckResult
+    from audit.types import CheckResult, Gain
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ class CauseKind:
 
 CAUSES: Mapping[str, CauseKind] = {
     "no_signal": CauseKind("Labels without signal", 1),
+    "shortcut": CauseKind("Shortcuts in the files", 1),
     "wrong_labels": CauseKind("Wrong labels", 2),
     "split_leak": CauseKind("Test set leaks", 2),
-    "shortcut": CauseKind("Shortcuts in the files", 2),
     "imbalance": CauseKind("Class imbalance", 3),
     "too_few_images": CauseKind("Too few images", 3),
     "broken_files": CauseKind("Broken files", 3),
@@ -54,6 +57,7 @@ class Cause:
         share: largest share of images or classes that one of its checks found touched.
         summary: what its checks found, worst first.
         checks: codes of the checks that found something, worst first.
+        gain: what its best fix was measured to bring, None where none could be tried.
     """
 
     key: str
@@ -61,10 +65,21 @@ class Cause:
     share: float
     summary: str
     checks: tuple[str, ...]
+    gain: Gain | None = None
+
+    @property
+    def is_without_effect(self) -> bool:
+        """Whether its fix was tried and brought nothing beyond doubt."""
+        return self.gain is not None and not self.gain.is_measurable
 
 
-def rank_causes(results: Sequence[CheckResult]) -> list[Cause]:
-    """Causes that any check found something for, the first to fix first."""
+def rank_causes(results: Sequence[CheckResult], gains: Mapping[str, Gain]) -> list[Cause]:
+    """Causes that any check found something for, the first to fix first.
+
+    Args:
+        results: of all checks.
+        gains: cause → the gain of its best fix, as far as they were measured.
+    """
     causes = []
     for key, kind in CAUSES.items():
         found = [one for one in results if one.meta.cause == key and found_something(one)]
@@ -75,8 +90,17 @@ def rank_causes(results: Sequence[CheckResult]) -> list[Cause]:
             causes.append(Cause(
                 key, kind.title, max(_share(one) for one in found),
                 "; ".join(f"{one.outcome.summary}" for one in found if one.outcome),
-                tuple(one.meta.code for one in found)))
-    return sorted(causes, key=lambda one: (CAUSES[one.key].tier, -one.share))
+                tuple(one.meta.code for one in found), gains.get(key)))
+    return sorted(causes, key=_place)
+
+
+def _place(cause: Cause) -> tuple[int, float, float]:
+    tier = CAUSES[cause.key].tier
+    if tier == 1:
+        return 0, 0, -cause.share
+    if cause.gain is not None and cause.gain.is_measurable:
+        return 1, -cause.gain.difference.change, -cause.share
+    return (3 if cause.is_without_effect else 2), tier, -cause.share
 
 
 def found_something(result: CheckResult) -> bool:

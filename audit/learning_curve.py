@@ -118,6 +118,13 @@ class LearningCurve:
         low, high = np.percentile(measured, _PERCENTILES)
         return mean, min(float(low), mean), max(float(high), mean)
 
+    def gain(self, size: float, larger: float) -> tuple[float, float, float]:
+        """True accuracy at a larger size less that at this one: mean and 90 % interval."""
+        errors = self._errors(np.array([size, larger], float))
+        difference = errors[:, 0] - errors[:, 1]
+        low, high = np.percentile(difference, _PERCENTILES)
+        return float(difference.mean()), float(low), float(high)
+
     @property
     def asymptote_upper(self) -> float:
         """95th percentile of the accuracy that no number of images exceeds."""

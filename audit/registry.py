@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from audit.types import Outcome
 
-_DATASET_NEEDS = ("pairs", "neighbours", "cross_validation", "splits")
+_DATASET_NEEDS = ("pairs", "neighbours", "cross_validation", "learning_curve", "splits")
 
 
 @dataclass(frozen=True)

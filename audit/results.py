@@ -13,7 +13,7 @@ from audit.causes import Cause, found_well, not_checked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from audit.types import CheckResult, Evidence, Ingested
+    from audit.types import CheckResult, Evidence, Gain, Ingested
 
 
 def images_table(evidence: Evidence, results: Sequence[CheckResult]) -> pd.DataFrame:
@@ -83,7 +83,8 @@ def summarise(ingested: Ingested, evidence: Evidence, results: Sequence[CheckRes
             "training_accuracy": validation.training_accuracy if validation else None,
         },
         "causes": [{"rank": rank, "cause": one.key, "title": one.title, "summary": one.summary,
-                    "share_touched": one.share, "checks": list(one.checks)}
+                    "share_touched": one.share, "checks": list(one.checks),
+                    "gain": _gain(one.gain)}
                    for rank, one in enumerate(causes, 1)],
         "found_well": found_well(results),
         "not_checked": [{"check": title, "reason": reason}
@@ -98,6 +99,15 @@ def summarise(ingested: Ingested, evidence: Evidence, results: Sequence[CheckRes
         "notes": list(notes),
         "not_counted": dict(list(ingested.not_counted.items())[:1000]),
     }
+
+
+def _gain(gain: Gain | None) -> dict[str, object] | None:
+    """Change of the mean recall on images whose labels are believed, as a share of 1."""
+    if gain is None:
+        return None
+    found = gain.difference
+    return {"mean": found.change, "low": found.low, "high": found.high, "before": found.before,
+            "after": found.after, "action": gain.action, "is_measurable": gain.is_measurable}
 
 
 def out_of_fold_accuracy(evidence: Evidence) -> float | None:

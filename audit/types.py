@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -76,6 +77,90 @@ class CrossValidation:
 
 
 @dataclass(frozen=True)
+class MeasuredCurve:
+    """Whether images were told right by classifiers that learned from fewer and more of the others.
+
+    Attributes:
+        sizes: `(p,)` images learned from, ascending.
+        shares: `(p,)` the same as shares of all that could be learned from, the last 1.
+        hits: `(p, repeats, n)`, 1 right, 0 wrong, -1 not measured; n are all images.
+        as_given: `(n,)` the same for all images to learn from, with labels that are not believed
+            among them.
+    """
+
+    sizes: NDArray[np.int64]
+    shares: NDArray[np.float64]
+    hits: NDArray[np.int8]
+    as_given: NDArray[np.int8]
+
+
+class Suspects(Enum):
+    """What is done about labels that are more probably wrong than right."""
+
+    KEEP = "keep"
+    DROP = "drop"
+    RELABEL = "relabel"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A dataset as it would be after a fix, to be learned from.
+
+    Attributes:
+        cause: that the fix is for, a key of `causes.CAUSES`.
+        action: the fix in words, as in "repeated images left out".
+        keep: `(n,)` images that are learned from.
+        balanced: weight classes so that each counts the same.
+        suspects: what is done about suspected labels; who is suspected is found out anew, by
+            classifiers that have not seen the images tested on.
+    """
+
+    cause: str
+    action: str
+    keep: NDArray[np.bool_]
+    balanced: bool = False
+    suspects: Suspects = Suspects.KEEP
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two shares, and the second minus the first with its 90 % interval."""
+
+    before: float
+    after: float
+    low: float
+    high: float
+
+    @property
+    def change(self) -> float:
+        """The second share minus the first."""
+        return self.after - self.before
+
+    @property
+    def is_measurable(self) -> bool:
+        """Whether the interval does not hold 0."""
+        return self.low > 0 or self.high < 0
+
+    def in_points(self) -> str:
+        """The change in percentage points, as in `+7.1 points, 90 % interval 4.0 to 10.2`."""
+        return (f"{100 * self.change:+.1f} points, 90 % interval "
+                f"{100 * self.low:.1f} to {100 * self.high:.1f}")
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a fix does to the mean recall of the classes, and the fix in words."""
+
+    action: str
+    difference: Difference
+
+    @property
+    def is_measurable(self) -> bool:
+        """Whether it is a gain beyond doubt: the interval is above 0."""
+        return self.difference.low > 0
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that the checks may read. A check never opens an image.
 
@@ -92,6 +177,7 @@ class Evidence:
     pairs: pd.DataFrame | None = None
     neighbours: Neighbours | None = None
     cross_validation: CrossValidation | None = None
+    learning_curve: MeasuredCurve | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
     not_scorable: tuple[str, ...] = ()
     seed: int = 0

@@ -1,6 +1,7 @@
 """The main job: a folder or a table → a report.
 
-ingest → measure → represent → cross-validate → check → report; no stage reaches back.
+ingest → measure → represent → cross-validate → check → try the fixes → report; no stage reaches
+back.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,7 @@ from audit.causes import found_well, not_checked, rank_causes
 from audit.digest import dataset_digest
 from audit.engines import Failure, map_isolated
 from audit.errors import UsageError
+from audit.gains import trials
 from audit.imagestore import TensorStore, Thumbnails, ThumbnailWriter
 from audit.ingest import open_dataset, printable
 from audit.measures import UNREADABLE, MeasureImage, Measurement, extension_of, failed_measurement
@@ -46,12 +48,13 @@ from audit.representations import (
 from audit.results import findings_table, images_table, out_of_fold_accuracy, summarise
 from audit.rundir import RunDir
 from audit.types import CrossValidation, Evidence
+from pipelines.measure_gains import ASSIGNMENTS, Experiments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from audit.representations import Backbone
-    from audit.types import Ingested
+    from audit.representations import Backbone, Folds
+    from audit.types import CheckResult, Gain, Ingested
     from pipelines.progress import Stages
     from pipelines.settings import Settings
 
@@ -90,13 +93,16 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
         backbone, notes = _backbone(settings, ingested, stages)
         measures, tensors, thumbnails = _measure(settings, ingested, backbone, work, stages)
         images = pd.concat([ingested.manifest, measures], axis=1)
-        evidence, embeddings, more_notes = _represent(
+        evidence, embeddings, folds, more_notes = _represent(
             settings, ingested, images, tensors, backbone, stages)
+        experiments = Experiments.prepare(evidence, embeddings, folds,
+                                          find_effort(settings.effort))
+        evidence = _with_learning_curve(evidence, experiments, stages)
         with stages.stage("checking", images=len(images)):
             results = list(run_checks(all_checks(), evidence, settings.thresholds,
                                       settings.disabled))
         digest = dataset_digest(images)
-        causes = rank_causes(results)
+        causes = rank_causes(results, _gains(results, evidence, experiments, stages))
         validation = evidence.cross_validation
         report = ReportData(
             name=name, digest=digest, seconds=time.perf_counter() - begun, evidence=evidence,
@@ -174,14 +180,14 @@ def _failed(item: tuple[int, str], failure: Failure) -> Measurement:
 
 def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
                tensors: TensorStore, backbone: Backbone, stages: Stages,
-               ) -> tuple[Evidence, np.ndarray, tuple[str, ...]]:
+               ) -> tuple[Evidence, np.ndarray, Sequence[Folds], tuple[str, ...]]:
     """Embeddings, neighbours, duplicate pairs, leak-safe folds, out-of-fold probabilities."""
     readable = (images["status"] != UNREADABLE).to_numpy()
     rows = np.flatnonzero(readable)
     with stages.stage("embedding", images=len(rows)) as advance:
         known = backbone.embed(tensors, rows, settings.seed, advance)
-        embeddings = np.full((len(images), known.rows.shape[1]), np.nan, np.float32)
-        embeddings[rows] = known.rows
+        embeddings, mirrored = _laid_out(known.rows, rows, len(images)), known.mirrored
+        del known  # of 50,000 images the rows are hundreds of megabytes
     with stages.stage("finding duplicates", images=len(rows)):
         neighbours = nearest(embeddings)
         pairs = find_pairs(images, tensors, neighbours)
@@ -190,6 +196,7 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
     missing: dict[str, str] = {}
     not_scorable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    alike: list[Folds] = []
     groups = group_together(sets_of(pairs, len(images)), images["group"])
     effort = find_effort(settings.effort)
     repeats = [assign_folds(images["given_label"], groups, readable, settings.folds,
@@ -214,8 +221,8 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
             validation = cross_validate(
                 images["given_label"], classes, alike,
                 lambda task, choices: cross_validate_head(
-                    embeddings[task.rows], task.labels, task.folds, task.classes,
-                    settings.seed + task.repeat, advance, optional=known.mirrored,
+                    _rows_of(embeddings, task.rows), task.labels, task.folds, task.classes,
+                    settings.seed + task.repeat, advance, optional=mirrored,
                     landmarks=effort.landmarks, choices=choices),
                 backbone.description,
                 lambda task: tuner.cross_validate(
@@ -224,7 +231,45 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
     return Evidence(
         images=images, classes=classes, empty_classes=ingested.empty_classes, pairs=pairs,
         neighbours=neighbours, cross_validation=validation, missing=missing,
-        not_scorable=not_scorable, seed=settings.seed), embeddings, notes
+        not_scorable=not_scorable, seed=settings.seed), embeddings, alike, notes
+
+
+def _laid_out(known: np.ndarray, rows: np.ndarray, images: int) -> np.ndarray:
+    """One row an image, NaN where it is not known; no copy if all are."""
+    if len(rows) == images:
+        return known
+    everywhere = np.full((images, known.shape[1]), np.nan, np.float32)
+    everywhere[rows] = known
+    return everywhere
+
+
+def _rows_of(embeddings: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some rows, ascending; no copy if these are all of them."""
+    return embeddings if len(rows) == len(embeddings) else embeddings[rows]
+
+
+def _with_learning_curve(evidence: Evidence, experiments: Experiments | None, stages: Stages,
+                         ) -> Evidence:
+    """The evidence with a learning curve, or with the reason why there is none."""
+    if experiments is None:
+        why = evidence.missing.get("cross_validation") or (
+            "the predictions are of your own model (--pred-probs), which cannot be trained with "
+            "fewer images here")
+        return replace(evidence, missing={**evidence.missing, "learning_curve": why})
+    with stages.stage("learning from fewer", images=len(experiments.rows),
+                      steps=experiments.folds) as advance:
+        return replace(evidence, learning_curve=experiments.learning_curve(advance))
+
+
+def _gains(results: Sequence[CheckResult], evidence: Evidence, experiments: Experiments | None,
+           stages: Stages) -> Mapping[str, Gain]:
+    """What fixing each cause was measured to gain; nothing where nothing can be trained."""
+    if experiments is None:
+        return {}
+    wanted = trials(results, evidence)
+    with stages.stage("trying the fixes", images=len(experiments.rows) if wanted else 0,
+                      steps=ASSIGNMENTS * experiments.folds) as advance:
+        return experiments.gains(wanted, results, evidence, advance)
 
 
 def _why_no_folds(classes: Sequence[str]) -> str:

@@ -18,6 +18,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from audit.memory import give_back_freed_memory
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -63,6 +65,7 @@ class Stages:
         ) as progress:
             task = progress.add_task(name, total=total)
             yield lambda done: progress.advance(task, done)
+        give_back_freed_memory()
         seconds = time.perf_counter() - begun
         self.timings.append({
             "name": name, "seconds": round(seconds, 3),

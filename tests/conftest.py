@@ -1,6 +1,5 @@
 """Datasets and runs that several tests look at, made of scikit-learn's real digits."""
 
-import io
 import os
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from builders import png
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
@@ -28,13 +27,6 @@ def audit_command():
                  **environment})
 
     return run
-
-
-def png(array):
-    buffer = io.BytesIO()
-    picture = Image.fromarray(np.round(array * 255 / 16).astype(np.uint8))
-    picture.resize((32, 32), Image.Resampling.NEAREST).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def write_digits(folder, per_class=40, names=("zero", "one", "two")):

@@ -98,10 +98,11 @@ def test_tensorflow_and_cleanlab_stay_in_their_rooms(path):
 
 @pytest.mark.parametrize(("code", "absent"), [
     ("import audit.registry, pipelines.cli; audit.registry.all_checks()",
-     {"tensorflow", "keras", "cleanlab"}),
-    ("import audit.representations, pipelines.audit_dataset", {"tensorflow", "keras", "cleanlab"}),
+     {"tensorflow", "keras", "cleanlab", "matplotlib"}),
+    ("import audit.representations, pipelines.audit_dataset",
+     {"tensorflow", "keras", "cleanlab", "matplotlib"}),
     ("import pipelines.cli; pipelines.cli.app(['--help'], standalone_mode=False)",
-     {"tensorflow", "keras", "cleanlab", "pandas", "numpy", "sklearn"}),
+     {"tensorflow", "keras", "cleanlab", "matplotlib", "pandas", "numpy", "sklearn"}),
 ], ids=["checks", "pipeline", "help"])
 def test_slow_imports_wait_until_they_are_needed(code, absent):
     script = f"{code}\nimport sys\nprint('LOADED', *(one for one in sys.modules if '.' not in one))"

@@ -88,7 +88,7 @@ def test_summary_tells_apart_ok_skipped_and_error(evidence):
     broken = replace(evidence, neighbours=Neighbours(None, None))
     results = list(run_checks(all_checks(), broken, disabled=frozenset({"dark"})))
     ingested = Ingested(Path(), evidence.images, {"notes.txt": "no image"}, ("zebu",))
-    summary = summarise(ingested, broken, results, rank_causes(results), ["a note"], "abc")
+    summary = summarise(ingested, broken, results, rank_causes(results, {}), ["a note"], "abc")
     status = {one["code"]: one["status"] for one in summary["checks"]}
     assert [status[code] for code in ("dark", "outlier", "empty_file")] == [
         "skipped", "error", "ok"]

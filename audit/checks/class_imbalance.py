@@ -23,16 +23,10 @@ import numpy as np
 import pandas as pd
 
 from audit.checks._findings import finding, findings_table, images_word
-from audit.checks._imbalance import (
-    Difference,
-    Shift,
-    adjust_for_shares,
-    balanced_accuracy,
-    compare_recalls,
-    shifts_of,
-)
+from audit.checks._imbalance import Shift, compare_recalls, shifts_of
 from audit.checks._signal import scored_labels
-from audit.types import CheckMeta, NotApplicableError, Outcome, Threshold
+from audit.mean_recall import adjust_for_shares
+from audit.types import CheckMeta, Difference, NotApplicableError, Outcome, Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,7 +136,7 @@ def _cost(evidence: Evidence, of_equal: pd.Series[float],
     remedy, strength = adjust_for_shares(labels, probabilities)
     metrics: dict[str, object] = {
         "out_of_fold_accuracy": float(right.mean()),
-        "balanced_accuracy": balanced_accuracy(labels, right),
+        "balanced_accuracy": remedy.before,
         "balanced_accuracy_adjusted": remedy.after,
         "adjustment_interval_90": [remedy.low, remedy.high], "best_adjustment_strength": strength}
     details = [("Balanced accuracy, the mean recall of the classes, is "

@@ -37,7 +37,8 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     text = (f"out-of-fold accuracy {signal.accuracy:.3f}, with permuted labels "
             f"{signal.baseline:.3f} (p = {signal.p_value:.3f})")
     row = finding(META, "", above, text, is_flagged=bool(is_flagged))
-    return Outcome(findings_table([row]), None, text if is_flagged else "none found",
+    summary = f"the labels carry no signal: {text}"
+    return Outcome(findings_table([row]), None, summary if is_flagged else "none found",
                    {"count": int(is_flagged), "share": float(is_flagged),
                     "out_of_fold_accuracy": signal.accuracy,
                     "permuted_accuracy": signal.baseline, "p_value": signal.p_value})

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from audit.types import Evidence
 
 META = CheckMeta(
-    code="too_few_images", title="Too few images", about="class", cause="too_few_images",
+    code="too_few_images", title="Very small classes", about="class", cause="too_few_images",
     needs=("given_label", "status"),
     fix="Collect more images of these classes.",
     thresholds={

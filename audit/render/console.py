@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from audit.render.html import ReportData
 
-from audit.render.words import headline, next_step, nothing_found, percent, trust
+from audit.render import words
+from audit.render.words import headline, next_step, trust
 
 
 def print_summary(console: Console, report: ReportData, path: str) -> None:
@@ -21,19 +22,23 @@ def print_summary(console: Console, report: ReportData, path: str) -> None:
     console.print(Text(headline(report.name, len(report.evidence.images),
                                 len(report.evidence.classes), report.seconds, report.digest)))
     console.print()
+    verdict = words.verdict(report.causes, len(report.not_checked))
+    if verdict:
+        console.print(Text(verdict, style="bold"))
+        console.print()
     if report.causes:
         console.print(Text("Why a network may not be learning from this data", style="bold"))
         grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
         grid.add_column(justify="right")
         grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
-        grid.add_column(justify="right", no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row("", "", "", Text("if fixed ¹", style="bold"))
         for rank, cause in enumerate(report.causes, 1):
             grid.add_row(str(rank), Text(cause.title), Text(cause.summary),
-                         f"touches {percent(cause.share)}")
+                         Text(words.gain_in_words(cause.gain).replace(" (", "\n(")))
         console.print(grid)
-    else:
-        console.print(nothing_found(len(report.not_checked)))
+        console.print(Text(f"¹ {words.WHAT_A_GAIN_IS}", style="dim"))
     console.print()
     for note in report.notes:
         console.print(Text(f"Note: {note}"))

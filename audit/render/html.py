@@ -1,16 +1,17 @@
-"""report.html: one file that opens offline, with pictures and no scripts."""
+"""report.html: one file that opens offline, with pictures, plots and no scripts."""
 
 from __future__ import annotations
 
 import base64
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from audit.render import words
+from audit.render import plots, readings, words
 from audit.results import predicted_labels
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ MOST_CARDS = 24
 MOST_SETS = 12
 MOST_IN_SET = 6
 MOST_CLASSES_IN_MAP = 25
+
+_CURVES = "sufficiency"
+"""Code of the check whose figures are the learning curves."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def render_report(report: ReportData, thumbnails: Thumbnails) -> str:
         loader=PackageLoader("audit.render"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"duration": words.duration, "percent": words.percent,
+                            "gain": words.gain_in_words,
                             "thousands": lambda number: f"{number:,}"}
     gallery = _Gallery(report.evidence, thumbnails)
     by_code = {one.meta.code: one for one in report.results}
@@ -95,11 +100,13 @@ def render_report(report: ReportData, thumbnails: Thumbnails) -> str:
     return environment.get_template("report.html.j2").render(
         report=report, sections=sections, classes=_class_rows(report),
         heat=_heat_map(report.evidence), checks=_check_rows(report.results),
+        gains=_gains_plot(report.causes), curves=_learning_curves(report),
         headline=words.headline(report.name, len(report.evidence.images), classes,
                                 report.seconds, report.digest),
         trust=words.trust(report.accuracy, report.model, report.largest_share),
         next_step=words.next_step(report.label_flags, report.conflicts),
-        nothing_found=words.nothing_found(len(report.not_checked)),
+        verdict=words.verdict(report.causes, len(report.not_checked)),
+        what_a_gain_is=words.WHAT_A_GAIN_IS,
         not_counted=list(report.not_counted.items())[:200])
 
 
@@ -175,6 +182,42 @@ def _class_rows(report: ReportData) -> list[dict[str, Any]]:
              "noise": noise.get(str(name))} for name, count in counts.items()]
     return rows + [{"name": name, "count": 0, "width": 0.0, "noise": None}
                    for name in report.evidence.empty_classes]
+
+
+def _plot(svg: str, reading: str, name: str = "") -> dict[str, Any]:
+    """A plot, what it says, and what to write over it.
+
+    The SVG is trusted: `svg.to_svg` escaped the text in it.
+    """
+    return {"name": name, "svg": Markup(svg), "reading": reading}  # noqa: S704
+
+
+def _gains_plot(causes: Sequence[Cause]) -> dict[str, Any] | None:
+    """Gains of the causes; None where none was measured."""
+    svg = plots.gains_of_causes(causes)
+    return _plot(svg, readings.of_gains(causes)) if svg else None
+
+
+def _learning_curves(report: ReportData) -> dict[str, Any] | None:
+    """What the check of the learning curves measured; None where it did not end well."""
+    outcome = next((one.outcome for one in report.results
+                    if one.meta.code == _CURVES and one.outcome is not None), None)
+    if outcome is None:
+        return None
+    figures = cast("Mapping[str, Any]", outcome.metrics)
+    target, overall, classes = figures["target"], figures["overall"], figures["classes"]
+    is_told = any(_CURVES in cause.checks for cause in report.causes)
+    return {
+        "code": _CURVES, "target": f"{target:.2f}",
+        "overall": _plot(plots.learning_curve(overall, target) if "curve" in overall else "",
+                         readings.of_curve(overall, target)),
+        "classes": [_plot(svg, readings.of_curve(classes[name], target), name)
+                    for name, svg in plots.class_curves(classes, target).items()],
+        "recalls": _plot(plots.class_recalls(classes, target),
+                         readings.of_class_recalls(classes, target)),
+        "recalls_left": max(0, len(report.evidence.classes) - plots.MOST_CLASSES),
+        "details": () if is_told else outcome.details,
+    }
 
 
 def _heat_map(evidence: Evidence) -> dict[str, Any] | None:

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from audit.causes import Cause
+    from audit.types import Gain
+
+WHAT_A_GAIN_IS = (
+    "Change of the mean recall of the classes, on images whose labels are believed, by a "
+    "classifier that was trained without and with the fix, with its 90 % interval.")
+
 _MINUTE = 60
 _HOUR = 3600
 
@@ -26,6 +38,22 @@ def percent(share: float) -> str:
     return f"{value:.2f} %" if value < 0.1 else f"{value:.1f} %"  # noqa: PLR2004
 
 
+def points(change: float, low: float, high: float) -> str:
+    """A change of a share and its interval: `+4.1 points (3.2 to 5.0)`."""
+    return f"{100 * change:+.1f} points ({100 * low:.1f} to {100 * high:.1f})".replace("-", "−")
+
+
+def gain_in_words(gain: Gain | None) -> str:
+    """`+4.1 points (3.2 to 5.0)`, `no measurable effect`, `not measured`."""
+    if gain is None:
+        return "not measured"
+    found = gain.difference
+    figures = points(found.change, found.low, found.high)
+    if gain.is_measurable:
+        return figures
+    return f"worse: {figures}" if found.high < 0 else "no measurable effect"
+
+
 def headline(name: str, images: int, classes: int, seconds: float, digest: str) -> str:
     """First line of the report and of the console's summary."""
     return (f"{name} · {images:,} image{'' if images == 1 else 's'} · {classes:,} "
@@ -41,12 +69,16 @@ def trust(accuracy: float | None, model: str, largest_share: float) -> str:
             f"(always naming the largest class: {largest_share:.2f})")
 
 
-def nothing_found(not_checked: int) -> str:
-    """What to say where no check flagged anything."""
-    if not_checked:
-        return (f"Nothing was found in what could be checked; {not_checked} "
-                f"check{' was' if not_checked == 1 else 's were'} not run, see below.")
-    return "Nothing was found that would keep a network from learning from this data."
+def verdict(causes: Sequence[Cause], not_checked: int) -> str:
+    """What to say above the causes, or where there are none; empty if there is something to fix."""
+    if any(not one.is_without_effect for one in causes):
+        return ""
+    rest = (f" {not_checked} check{' was' if not_checked == 1 else 's were'} not run, see below."
+            if not_checked else "")
+    if causes:
+        return ("Nothing to fix in the data: what was found has no measurable effect on what is "
+                f"learned.{rest}")
+    return f"Nothing to fix in the data: no check found anything.{rest}"
 
 
 def next_step(label_images: int, sets: int) -> str:

@@ -9,15 +9,17 @@ from audit.representations.backbones import (
 )
 from audit.representations.cross_validate import cross_validate
 from audit.representations.duplicates import find_pairs, sets_of
-from audit.representations.effort import DEFAULT_EFFORT, EFFORTS, find_effort
+from audit.representations.effort import DEFAULT_EFFORT, EFFORTS, Effort, find_effort
 from audit.representations.external import read_probabilities
-from audit.representations.folds import assign_folds, group_together
+from audit.representations.folds import Folds, assign_folds, group_together
 from audit.representations.head import cross_validate_head
 from audit.representations.neighbours import nearest
 from audit.representations.progress import STEPS
+from audit.representations.refit import Refits
 
 __all__ = [
-    "AUTO", "DEFAULT_EFFORT", "EFFORTS", "PATCHES", "STEPS", "Backbone", "assign_folds",
-    "choose_backbone", "cross_validate", "cross_validate_head", "find_effort", "find_pairs",
-    "given_embeddings", "group_together", "nearest", "read_probabilities", "sets_of",
+    "AUTO", "DEFAULT_EFFORT", "EFFORTS", "PATCHES", "STEPS", "Backbone", "Effort", "Folds",
+    "Refits", "assign_folds", "choose_backbone", "cross_validate", "cross_validate_head",
+    "find_effort", "find_pairs", "given_embeddings", "group_together", "nearest",
+    "read_probabilities", "sets_of",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from audit.representations.embed import Embeddings, embed
 from audit.representations.external import GivenEmbeddings
 from audit.representations.fine_tune import FineTuner
-from audit.representations.networks import NetworkDescriber
+from audit.representations.networks import SMALL_PICTURE, NetworkDescriber
 from audit.representations.own_network import is_own_network, load_own_network, side_of
 from audit.representations.patches import SIDE, PatchDescriber
 from audit.representations.pretrained import WeightsUnavailableError, load_pretrained
@@ -125,11 +125,12 @@ def _patches(effort: Effort) -> DescribedPictures:
 def _own(name: str, effort: Effort) -> DescribedPictures:
     network = load_own_network(name)
     side = side_of(network, name, effort.side)
-    describer = NetworkDescriber(network, lambda pictures: pictures, side,
+    small = side_of(network, name, effort.small_side)
+    describer = NetworkDescriber(network, lambda pictures: pictures, side, small,
                                  with_mirror=effort.with_mirror)
     return DescribedPictures(
-        name, f"your own network, frozen, at {side} px, with {effort.beside} patches learned from "
-              f"your images, and a kernel classifier{_tuned(effort)}",
+        name, f"your own network, frozen, at {_sides(side, small)}, with {effort.beside} patches "
+              f"learned from your images, and a kernel classifier{_tuned(effort)}",
         max(side, SIDE), (describer, PatchDescriber(effort.beside)),
         FineTuner(network, lambda pictures: pictures, network.input_shape[1])
         if effort.fine_tunes else None)
@@ -137,14 +138,19 @@ def _own(name: str, effort: Effort) -> DescribedPictures:
 
 def _pretrained(name: str, effort: Effort, say: Callable[[str], None]) -> DescribedPictures:
     loaded = load_pretrained(name, say)
-    network = NetworkDescriber(loaded.network, loaded.preprocess, effort.side,
+    network = NetworkDescriber(loaded.network, loaded.preprocess, effort.side, effort.small_side,
                                with_mirror=effort.with_mirror)
     return DescribedPictures(
-        loaded.name, f"{loaded.name} (ImageNet), frozen, at {effort.side} px, with "
-                     f"{effort.beside} patches learned from your images, and a kernel "
-                     f"classifier{_tuned(effort)}",
+        loaded.name, f"{loaded.name} (ImageNet), frozen, at "
+                     f"{_sides(effort.side, effort.small_side)}, with {effort.beside} patches "
+                     f"learned from your images, and a kernel classifier{_tuned(effort)}",
         max(effort.side, SIDE), (network, PatchDescriber(effort.beside)),
         FineTuner(loaded.network, loaded.preprocess) if effort.fine_tunes else None)
+
+
+def _sides(side: int, small: int) -> str:
+    return f"{side} px" if small == side else (
+        f"{side} px ({small} px for pictures of at most {SMALL_PICTURE} px)")
 
 
 def _tuned(effort: Effort) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audit.representations.keras_runtime import load_keras, seed_everything
-from audit.representations.networks import feature_maps
+from audit.representations.networks import SMALL_PICTURE, feature_maps
 from audit.representations.progress import Progress
 
 if TYPE_CHECKING:
@@ -53,10 +53,7 @@ HEAD_BATCH = 256
 HEAD_LEARNING_RATE = 2e-3
 
 SMALL_SIDE, PHOTO_SIDE = 96, 160
-"""Sides at which the network is shown pictures."""
-
-SMALL_PICTURE = 64
-"""Pictures of at most as many pixels are shown at `SMALL_SIDE`: there is nothing more to see."""
+"""Sides at which the network is shown small pictures and others."""
 
 _SHARE_KEPT, _SHARE_FROZEN = 0.06, 0.09
 _HALF_FLOATS = 65_504.0

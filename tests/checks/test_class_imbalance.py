@@ -5,12 +5,8 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
-from audit.checks._imbalance import (
-    adjust_for_shares,
-    balanced_accuracy,
-    compare_recalls,
-    shifts_of,
-)
+from audit.checks._imbalance import compare_recalls, shifts_of
+from audit.mean_recall import adjust_for_shares
 from audit.registry import find_check
 
 LONG_TAIL = {"cat": 600, "dog": 300, "owl": 40}
@@ -109,12 +105,6 @@ def test_the_interval_of_the_remedy_covers():
 def test_one_image_a_class_is_no_certainty():
     remedy, _ = adjust_for_shares(np.array([0, 1]), np.array([[0.6, 0.4], [0.6, 0.4]]))
     assert remedy.low < 0 < remedy.high
-
-
-def test_balanced_accuracy_is_the_mean_recall_of_classes_with_images():
-    labels = np.array([0, 0, 0, 0, 2, 2])
-    right = np.array([True, True, True, False, False, False])
-    assert balanced_accuracy(labels, right) == pytest.approx(0.375)
 
 
 def test_the_interval_of_two_recalls_is_newcombes():

@@ -14,7 +14,7 @@ from audit.registry import Check, all_checks, run_check, run_checks
 from audit.types import Neighbours
 
 CHECKS = {one.meta.code: one for one in all_checks()}
-IN_EVIDENCE = {"pairs", "neighbours", "cross_validation"}
+IN_EVIDENCE = {"pairs", "neighbours", "cross_validation", "learning_curve"}
 every_check = pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS.keys())
 
 
@@ -25,13 +25,15 @@ def permuted(evidence, order):
     pairs = evidence.pairs.assign(row_a=ends[:, 0], row_b=ends[:, 1]).sort_values(
         ["row_a", "row_b"], ignore_index=True)
     rows = evidence.neighbours.rows[order]
-    validation = evidence.cross_validation
+    validation, curve = evidence.cross_validation, evidence.learning_curve
     return replace(
         evidence, images=evidence.images.iloc[order].reset_index(drop=True), pairs=pairs,
         neighbours=Neighbours(np.where(rows >= 0, place[rows], -1),
                               evidence.neighbours.distances[order]),
         cross_validation=replace(validation, probabilities=validation.probabilities[order],
-                                 folds=validation.folds[order]))
+                                 folds=validation.folds[order]),
+        learning_curve=replace(curve, hits=curve.hits[:, :, order],
+                               as_given=curve.as_given[order]))
 
 
 def without(evidence, need):
@@ -164,7 +166,9 @@ def test_nothing_readable_is_no_error(check, faulty):
         faulty, images=bad, pairs=faulty.pairs.iloc[:0],
         neighbours=Neighbours(np.full_like(faulty.neighbours.rows, -1),
                               np.full_like(faulty.neighbours.distances, np.nan)),
-        cross_validation=replace(validation, probabilities=nothing))
+        cross_validation=replace(validation, probabilities=nothing),
+        learning_curve=replace(faulty.learning_curve,
+                               hits=np.full_like(faulty.learning_curve.hits, -1)))
     result = run_check(check, evidence, {})
     assert result.status in {"ok", "skipped"}, result.reason
     if result.outcome:

@@ -129,10 +129,30 @@ def test_a_network_is_read_at_its_last_three_scales(with_mirror, store):
         x = layers.Conv2D(filters, 3, strides=2, padding="same", name=f"down{number}")(x)
         x = layers.ReLU(name=f"last{number}")(x)
     network = keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
-    describer = NetworkDescriber(network, lambda pictures: pictures / 255, SIDE,
+    describer = NetworkDescriber(network, lambda pictures: pictures / 255, SIDE, SIDE,
                                  with_mirror=with_mirror)
     blocks = describer.describe(store, np.arange(10))
     assert [block.shape for block in blocks] == [(10, 5), (10, 6), (10, 7)]
     for block in blocks:
         assert (block >= 0).all(), "after the activation, not before it"
         np.testing.assert_allclose(np.linalg.norm(block, axis=1), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize(("pictures", "shown"), [(32, 48), (64, 48), (65, 96), (100, 96)])
+def test_small_pictures_are_shown_smaller(pictures, shown, tmp_path):
+    keras = load_keras()
+    inputs = keras.Input((None, None, 3))
+    network = keras.Model(inputs, keras.layers.Conv2D(4, 3, strides=2, padding="same")(inputs))
+    sides = []
+
+    def preprocess(batch):
+        sides.append(batch.shape[1])
+        return batch
+
+    store = TensorStore.create(tmp_path / "tensors.npy", 3, 128)
+    for row in range(3):
+        store.write(row, np.zeros((pictures, pictures, 3), np.uint8))
+    describer = NetworkDescriber(network, preprocess, 96, 48, with_mirror=False)
+    describer.learn(store, np.arange(3), 0)
+    describer.describe(store, np.arange(3))
+    assert sides == [shown]

@@ -1,0 +1,248 @@
+"""The classifier fitted again: to fewer images, to other labels, with other weights.
+
+What would be better if the labels were right, if there were more images, if copies were out? The
+embeddings are there already, and a fit of the kernel classifier to them takes a fraction of a
+second, so it can be tried.
+
+The classifier here stands for the network that the user trains, and such a network goes on until
+it knows nearly all labels by heart, the wrong ones too (Zhang et al., "Understanding deep learning
+requires rethinking generalization", 2017). Kernel classifiers that are fitted as closely lose to
+wrong labels what networks lose (Belkin, Ma & Mandal, "To understand deep learning we need to
+understand kernel learning", 2018), so the ridge here is small. The one that the label check
+chooses shrugs wrong labels off and would show too little; docs/adr/0003-measured-gains.md has both
+beside a network.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from audit.noise import fit_label_noise
+from audit.representations.kernel import GaussianKernel, kernel_features
+from audit.representations.least_squares import FoldedLeastSquares
+from audit.types import MeasuredCurve, Suspects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from audit.types import Trial
+
+    Floats = NDArray[np.float32]
+    Rows = NDArray[np.int64]
+    Marks = NDArray[np.bool_]
+
+CLOSE_RIDGE = 0.01
+"""Weight of the squared norm; an image has a kernel value of 1 with itself."""
+
+ROUNDED_FROM = 10_000
+"""Of more images the ridge grows with their number: it must stay above what rounding to single
+precision does to the sum of their products, else the equations cannot be solved."""
+
+LEAST_SHARE, STEP = 1 / 32, 2**0.5
+"""Learning curves go from this share of the images to all of them, by this factor."""
+
+LEAST_A_CLASS = 2
+"""Images of a mean class below which a size is left out."""
+
+REPEATS = ((1 / 8, 6), (1 / 4, 4), (1 / 2, 2), (1.0, 1))
+"""How many samples of a size are learned from, by the share up to which it holds: a small sample
+depends on its images more, and costs less."""
+
+INNER_PARTS = 4
+"""Classifiers that judge the labels outside a fold, each of images it has not seen."""
+
+MOST_FLOATS = 150_000_000
+"""Of the features of all images; fewer landmarks where that is not enough."""
+
+NOT_MEASURED = -1
+
+
+class Refits:
+    """Fits to the same images again and again."""
+
+    def __init__(self, embeddings: Floats, labels: Rows, folds: Sequence[Rows], classes: int,
+                 chosen: Mapping[str, float], landmarks: int, seed: int) -> None:
+        """Take the images that took part in the cross-validation.
+
+        Args:
+            embeddings: `(n, d)`.
+            labels: `(n,)` from 0 to `classes` - 1.
+            folds: one or more assignments `(n,)` to folds.
+            classes: number of classes.
+            chosen: `columns`, `width` and `ridge` of the classifier that judges labels.
+            landmarks: images that the kernel is approximated from.
+            seed: of all samples.
+        """
+        used = embeddings[:, :int(chosen["columns"])]
+        self._features = kernel_features(
+            used, GaussianKernel.of(used, chosen["width"]),
+            min(landmarks, max(2, MOST_FLOATS // len(used))), np.random.default_rng(seed))
+        self._ridge = CLOSE_RIDGE * max(1.0, len(labels) / ROUNDED_FROM)
+        self._judging_ridge = chosen["ridge"]
+        self._labels = labels
+        self._targets = self._one_hot(labels, classes)
+        self._folds = folds
+        self._seed = seed
+
+    def learning_curve(self, believed: Marks, advance: Callable[[int], None] = lambda _: None,
+                       ) -> MeasuredCurve:
+        """Learn from more and more images, and test on those of the fold left out.
+
+        Each sample holds the smaller ones, and classes in their proportions.
+
+        Args:
+            believed: `(n,)` images whose labels are believed: of others nothing is learned,
+                and they are not tested on, but for the comparison with labels as given.
+            advance: told of folds done since the last call.
+        """
+        folds = self._folds[0]
+        shares = self._shares(believed)
+        most = max(count for _, count in REPEATS)
+        hits = np.full((len(shares), most, len(folds)), NOT_MEASURED, np.int8)
+        sizes = np.zeros(len(shares))
+        as_given = np.full(len(folds), NOT_MEASURED, np.int8)
+        numbers = np.unique(folds)
+        for fold in numbers:
+            tested = np.flatnonzero((folds == fold) & believed)
+            outside = np.flatnonzero((folds != fold) & believed)
+            ends = np.maximum(1, np.round(shares * len(outside)).astype(int))
+            sizes += ends / len(numbers)
+            for repeat in range(most):
+                wanted = [_repeats_of(share) > repeat for share in shares]
+                order = outside[self._spread(outside, (self._seed, int(fold), repeat))]
+                for size, weights in enumerate(self._growing(order, ends[wanted].tolist())):
+                    hits[size, repeat, tested] = self._is_right(weights, tested)
+            if not believed.all():
+                weights, = self._growing(np.flatnonzero(folds != fold), [(folds != fold).sum()])
+                as_given[tested] = self._is_right(weights, tested)
+            else:
+                as_given[tested] = hits[-1, 0, tested]
+            advance(1)
+        return MeasuredCurve(np.round(sizes).astype(np.int64), shares, hits, as_given)
+
+    def hits(self, trials: Sequence[Trial], advance: Callable[[int], None] = lambda _: None,
+             ) -> NDArray[np.int8]:
+        """Whether each image is told right, in each trial, by classifiers that did not see it.
+
+        Args:
+            trials: their `keep` is of these images.
+            advance: told of folds done since the last call, folds times assignments in all.
+
+        Returns:
+            `(trials, assignments, n)`: 1 right, 0 wrong.
+        """
+        found = np.empty((len(trials), len(self._folds), len(self._labels)), np.int8)
+        for number, folds in enumerate(self._folds):
+            squares = FoldedLeastSquares(self._features, folds)
+            for fold, tested in squares.rows.items():
+                likely = (self._likely_classes(squares, fold)
+                          if any(one.suspects is not Suspects.KEEP for one in trials)
+                          else self._labels)
+                for place, trial in enumerate(trials):
+                    weights = self._learn(squares, fold, trial, likely)
+                    found[place, number, tested] = self._is_right(weights, tested)
+                advance(1)
+        return found
+
+    def _learn(self, squares: FoldedLeastSquares, fold: int, trial: Trial, likely: Rows) -> Floats:
+        """Weights learned from what the trial keeps outside a fold."""
+        kept, targets = trial.keep, self._targets
+        if trial.suspects is Suspects.DROP:
+            kept = kept & (likely == self._labels)
+        elif trial.suspects is Suspects.RELABEL:
+            targets = self._one_hot(likely, targets.shape[1])
+        outside = np.ones(len(kept), bool)
+        outside[squares.rows[fold]] = False
+        if trial.balanced:
+            return self._learn_balanced(np.flatnonzero(outside & kept), targets)
+        left_out = np.flatnonzero(outside & ~kept)
+        targets = targets.copy()
+        targets[left_out] = 0
+        return squares.solve(squares.factor(self._ridge, (fold,), left_out), targets, (fold,))
+
+    def _learn_balanced(self, rows: Rows, targets: Floats) -> Floats:
+        """Weights for which each class counts the same."""
+        counts = np.bincount(self._labels[rows], minlength=targets.shape[1])
+        roots = np.sqrt(len(rows) / np.maximum(counts, 1) / np.count_nonzero(counts))
+        own = roots[self._labels[rows], None].astype(np.float32)
+        features = self._features[rows] * own
+        return self._solve(features.T @ features, features.T @ (targets[rows] * own))
+
+    def _likely_classes(self, squares: FoldedLeastSquares, fold: int) -> Rows:
+        """Most probable class `(n,)` of images outside a fold; given labels for those inside.
+
+        By classifiers that saw neither the image nor the fold.
+        """
+        others = [one for one in squares.rows if one != fold]
+        scores = np.zeros_like(self._targets)
+        for start in range(min(INNER_PARTS, len(others))):
+            part = others[start::INNER_PARTS]
+            weights = squares.solve(squares.factor(self._judging_ridge, (fold, *part)),
+                                    self._targets, (fold, *part))
+            held_out = np.concatenate([squares.rows[one] for one in part])
+            scores[held_out] = self._features[held_out] @ weights
+        outside = np.concatenate([squares.rows[one] for one in others])
+        likely = self._labels.copy()
+        likely[outside] = fit_label_noise(
+            scores[outside], self._labels[outside]).posterior.argmax(axis=1)
+        return likely
+
+    def _growing(self, order: Rows, ends: Sequence[int]) -> Iterator[Floats]:
+        """Weights learned from the first so many images of `order`, for each end, ascending."""
+        columns, classes = self._features.shape[1], self._targets.shape[1]
+        # With fewer images than features, one equation an image is the smaller system.
+        few = [end for end in ends if end <= columns]
+        first = self._features[order[:few[-1] if few else 0]]
+        between = first @ first.T
+        for end in few:
+            yield first[:end].T @ self._solve(
+                between[:end, :end].copy(), self._targets[order[:end]])
+        products = np.zeros((columns, columns), np.float32)
+        shares = np.zeros((columns, classes), np.float32)
+        begin = 0
+        for end in ends[len(few):]:
+            more = self._features[order[begin:end]]
+            products += more.T @ more
+            shares += more.T @ self._targets[order[begin:end]]
+            yield self._solve(products.copy(), shares)
+            begin = end
+
+    def _solve(self, equations: Floats, shares: Floats) -> Floats:
+        """Solve with the ridge on the diagonal; the equations are overwritten."""
+        equations[np.diag_indices(len(equations))] += np.float32(self._ridge)
+        factor = cho_factor(equations, lower=True, overwrite_a=True, check_finite=False)
+        return np.asarray(cho_solve(factor, shares, check_finite=False), np.float32)
+
+    def _is_right(self, weights: Floats, rows: Rows) -> Marks:
+        predicted = (self._features[rows] @ weights).argmax(axis=1)
+        return np.asarray(predicted == self._labels[rows])
+
+    def _shares(self, believed: Marks) -> NDArray[np.float64]:
+        """Shares of the images to learn from, ascending to 1."""
+        steps = int(np.floor(np.log(1 / LEAST_SHARE) / np.log(STEP) + 1e-9))
+        shares = STEP ** -np.arange(steps, -1, -1.0)
+        least = LEAST_A_CLASS * self._targets.shape[1]
+        return shares[shares * believed.sum() >= least] if believed.any() else shares[-1:]
+
+    def _spread(self, rows: Rows, seed: tuple[int, ...]) -> Rows:
+        """An order of which any beginning holds the classes in their proportions."""
+        random = np.random.default_rng(seed)
+        place = np.empty(len(rows))
+        labels = self._labels[rows]
+        for label in np.unique(labels):
+            own = np.flatnonzero(labels == label)
+            place[random.permutation(own)] = (np.arange(len(own)) + random.random()) / len(own)
+        return np.argsort(place, kind="stable")
+
+    @staticmethod
+    def _one_hot(labels: Rows, classes: int) -> Floats:
+        return np.asarray(np.eye(classes, dtype=np.float32)[labels] - np.float32(1 / classes))
+
+
+def _repeats_of(share: float) -> int:
+    return next(count for most, count in REPEATS if share <= most + 1e-9)
