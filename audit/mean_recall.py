@@ -37,10 +37,12 @@ def paired_difference(labels: NDArray[np.int64], before: NDArray[np.bool_],
                       after: NDArray[np.bool_]) -> Difference:
     """Mean recall of two answers to the same images, and the difference with a 90 % interval.
 
-    The variance is that of the mean change within each class, plus that between repeats. Each
-    class is counted with half an image more in each of the four cells (Agresti & Min, "Simple
-    improved confidence intervals for comparing matched proportions", 2005): else a class of two
-    images that both change would be beyond doubt.
+    The variance is that of the mean change within each class, plus that between repeats. Half an
+    image more is counted in each of the four cells (Agresti & Min, "Simple improved confidence
+    intervals for comparing matched proportions", 2005): else a class of two images that both
+    change would be beyond doubt. In a class these two images are as likely to change as those of
+    all classes together, so that a rare one, in which nothing changes, does not hide what does.
+    Of simulated changes the interval held 86 % to 90 % (tests/test_mean_recall.py).
 
     Args:
         labels: `(n,)` given labels from 0 on, n at least 1.
@@ -53,7 +55,8 @@ def paired_difference(labels: NDArray[np.int64], before: NDArray[np.bool_],
     present = counts > 0
     images = counts[present] + 2
     mean = np.bincount(labels, change)[present] / images
-    square = (np.bincount(labels, change**2)[present] + 1) / images
+    rate = (float((change**2).sum()) + 1) / (len(labels) + 2)
+    square = (np.bincount(labels, change**2)[present] + 2 * rate) / images
     variance = float(((square - mean**2) / images).sum()) / int(present.sum()) ** 2
     if len(changes) > 1:
         by_repeat = [mean_recall(labels, one) for one in changes]

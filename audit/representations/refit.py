@@ -56,6 +56,10 @@ depends on its images more, and costs less."""
 INNER_PARTS = 4
 """Classifiers that judge the labels outside a fold, each of images it has not seen."""
 
+LEAST_JUDGED = 20
+"""Images of a class outside a fold below which their labels are left as they are: a class that is
+not known yet is taken for wrong labels of others, and would be corrected away."""
+
 MOST_FLOATS = 150_000_000
 """Of the features of all images; fewer landmarks where that is not enough."""
 
@@ -176,7 +180,8 @@ class Refits:
     def _likely_classes(self, squares: FoldedLeastSquares, fold: int) -> Rows:
         """Most probable class `(n,)` of images outside a fold; given labels for those inside.
 
-        By classifiers that saw neither the image nor the fold.
+        By classifiers that saw neither the image nor the fold. Images of a class that has too few
+        of them keep their labels.
         """
         others = [one for one in squares.rows if one != fold]
         scores = np.zeros_like(self._targets)
@@ -187,9 +192,11 @@ class Refits:
             held_out = np.concatenate([squares.rows[one] for one in part])
             scores[held_out] = self._features[held_out] @ weights
         outside = np.concatenate([squares.rows[one] for one in others])
+        given = self._labels[outside]
+        is_judged = np.bincount(given, minlength=scores.shape[1])[given] >= LEAST_JUDGED
+        found = fit_label_noise(scores[outside], given).posterior.argmax(axis=1)
         likely = self._labels.copy()
-        likely[outside] = fit_label_noise(
-            scores[outside], self._labels[outside]).posterior.argmax(axis=1)
+        likely[outside] = np.where(is_judged, found, given)
         return likely
 
     def _growing(self, order: Rows, ends: Sequence[int]) -> Iterator[Floats]:

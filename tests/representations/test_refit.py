@@ -102,6 +102,17 @@ def test_fixing_planted_noise_wins_and_knows_nothing_of_the_tested_labels(fix, d
     assert one.mean() > 0.7
 
 
+@pytest.mark.parametrize("fix", [Suspects.RELABEL, Suspects.DROP])
+def test_a_rare_class_is_not_corrected_away(fix, digits):
+    pixels, labels = digits
+    own = np.flatnonzero(labels == 8)
+    kept = np.setdiff1d(np.arange(len(labels)), own[12:])
+    pixels, labels = pixels[kept], labels[kept]
+    before, after = refits(pixels, labels).hits(
+        [everything(labels), everything(labels, suspects=fix)])
+    assert accuracy(after, labels == 8) >= accuracy(before, labels == 8)
+
+
 def test_on_clean_labels_fixing_them_changes_next_to_nothing(digits):
     pixels, labels = digits
     before, *after = refits(pixels, labels).hits(
