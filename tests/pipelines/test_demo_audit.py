@@ -12,7 +12,8 @@ def demo(tmp_path_factory, audit_command):
     base = tmp_path_factory.mktemp("demo")
     made = audit_command("demo", base / "digits")
     assert made.returncode == 0, made.stderr
-    result = audit_command("run", base / "digits", "--backbone", "patches", "--out", base / "out")
+    result = audit_command("run", base / "digits", "--backbone", "patches", "--effort", "low",
+                           "--out", base / "out")
     assert result.returncode == 0, result.stderr
     return base, result
 
