@@ -69,6 +69,10 @@ bench: $(DEVTOOLS)  ## Measure images a second against CleanVision, on ARGS=FOLD
 bench-audits: $(DEVTOOLS)  ## A whole audit against CleanVision + Keras + cleanlab; see benchmarks/compare_audits.py
 	@$(BIN)/python -m benchmarks.compare_audits $(ARGS)
 
+.PHONY: bench-curves
+bench-curves: $(DEVTOOLS)  ## Learning curves back-tested, on ARGS=RUN; see benchmarks/back_test_curves.py
+	@$(BIN)/python -m benchmarks.back_test_curves $(ARGS)
+
 .PHONY: docs
 docs: $(RUNTIME)  ## Write docs/checks/ and the README's table from the checks
 	@$(BIN)/python -m pipelines.write_docs

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audit.intervals import DEVIATIONS_90
 from audit.types import Difference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DEVIATIONS_90 = 1.645
 STRENGTHS = (1.0, 0.5)
 """Of the adjustment: 1 is right for true probabilities, 0.5 at times for a model that is unsure."""
 

@@ -76,6 +76,10 @@ class CrossValidation:
     chosen: Mapping[str, float] = field(default_factory=dict)
 
 
+NOT_MEASURED = -1
+"""In `MeasuredCurve`, beside 1 for right and 0 for wrong."""
+
+
 @dataclass(frozen=True)
 class MeasuredCurve:
     """Whether images were told right by classifiers that learned from fewer and more of the others.
@@ -83,7 +87,7 @@ class MeasuredCurve:
     Attributes:
         sizes: `(p,)` images learned from, ascending.
         shares: `(p,)` the same as shares of all that could be learned from, the last 1.
-        hits: `(p, repeats, n)`, 1 right, 0 wrong, -1 not measured; n are all images.
+        hits: `(p, repeats, n)`, 1 right, 0 wrong, or `NOT_MEASURED`; n are all images.
         as_given: `(n,)` the same for all images to learn from, with labels that are not believed
             among them.
     """

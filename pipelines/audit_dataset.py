@@ -41,8 +41,10 @@ from audit.representations import (
     find_pairs,
     given_embeddings,
     group_together,
+    laid_out,
     nearest,
     read_probabilities,
+    rows_of,
     sets_of,
 )
 from audit.results import findings_table, images_table, out_of_fold_accuracy, summarise
@@ -186,7 +188,7 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
     rows = np.flatnonzero(readable)
     with stages.stage("embedding", images=len(rows)) as advance:
         known = backbone.embed(tensors, rows, settings.seed, advance)
-        embeddings, mirrored = _laid_out(known.rows, rows, len(images)), known.mirrored
+        embeddings, mirrored = laid_out(known.rows, rows, len(images)), known.mirrored
         del known  # of 50,000 images the rows are hundreds of megabytes
     with stages.stage("finding duplicates", images=len(rows)):
         neighbours = nearest(embeddings)
@@ -221,7 +223,7 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
             validation = cross_validate(
                 images["given_label"], classes, alike,
                 lambda task, choices: cross_validate_head(
-                    _rows_of(embeddings, task.rows), task.labels, task.folds, task.classes,
+                    rows_of(embeddings, task.rows), task.labels, task.folds, task.classes,
                     settings.seed + task.repeat, advance, optional=mirrored,
                     landmarks=effort.landmarks, choices=choices),
                 backbone.description,
@@ -232,20 +234,6 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
         images=images, classes=classes, empty_classes=ingested.empty_classes, pairs=pairs,
         neighbours=neighbours, cross_validation=validation, missing=missing,
         not_scorable=not_scorable, seed=settings.seed), embeddings, alike, notes
-
-
-def _laid_out(known: np.ndarray, rows: np.ndarray, images: int) -> np.ndarray:
-    """One row an image, NaN where it is not known; no copy if all are."""
-    if len(rows) == images:
-        return known
-    everywhere = np.full((images, known.shape[1]), np.nan, np.float32)
-    everywhere[rows] = known
-    return everywhere
-
-
-def _rows_of(embeddings: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Some rows, ascending; no copy if these are all of them."""
-    return embeddings if len(rows) == len(embeddings) else embeddings[rows]
 
 
 def _with_learning_curve(evidence: Evidence, experiments: Experiments | None, stages: Stages,

@@ -15,8 +15,8 @@ from audit.gains import (
     gain_of_trial,
     without_the_unseen,
 )
-from audit.representations import Refits
-from audit.types import Trial
+from audit.representations import Refits, rows_of
+from audit.types import NOT_MEASURED, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,8 +61,7 @@ class Experiments:
         names = evidence.images["given_label"].to_numpy()[rows]
         classes, labels = np.unique(names, return_inverse=True)
         refits = Refits(
-            embeddings if len(rows) == len(embeddings) else embeddings[rows], labels,
-            [one.fold[rows] for one in folds[:ASSIGNMENTS]],
+            rows_of(embeddings, rows), labels, [one.fold[rows] for one in folds[:ASSIGNMENTS]],
             len(classes), validation.chosen, effort.trial_landmarks, evidence.seed)
         return cls(refits, rows, labels, believed_labels(evidence),
                    len(np.unique(validation.folds[rows])))
@@ -70,9 +69,9 @@ class Experiments:
     def learning_curve(self, advance: Callable[[int], None]) -> MeasuredCurve:
         """The curve, laid out over all images."""
         curve = self.refits.learning_curve(self.believed[self.rows], advance)
-        hits = np.full((*curve.hits.shape[:2], len(self.believed)), -1, np.int8)
+        hits = np.full((*curve.hits.shape[:2], len(self.believed)), NOT_MEASURED, np.int8)
         hits[:, :, self.rows] = curve.hits
-        as_given = np.full(len(self.believed), -1, np.int8)
+        as_given = np.full(len(self.believed), NOT_MEASURED, np.int8)
         as_given[self.rows] = curve.as_given
         return replace(curve, hits=hits, as_given=as_given)
 

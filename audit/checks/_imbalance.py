@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import chi2_contingency
 
-from audit.learning_curve import wilson
+from audit.intervals import DEVIATIONS_90, wilson
 from audit.types import Difference
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-DEVIATIONS_90 = 1.645
 
 @dataclass(frozen=True)
 class Shift:

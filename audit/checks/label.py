@@ -24,6 +24,7 @@ import numpy as np
 
 from audit.checks._findings import finding, findings_table, images_word, score_table
 from audit.checks._signal import NEEDS_SIGNAL, measure_signal, require_signal, scored_labels
+from audit.intervals import DEVIATIONS_90
 from audit.noise import LabelNoise, fit_label_noise
 from audit.types import CheckMeta, Outcome, Threshold
 
@@ -47,7 +48,6 @@ META = CheckMeta(
 )
 
 BOOTSTRAPS = 100
-DEVIATIONS_90 = 1.645
 CUT_OFFS = (1, 2, 5, 10, 20)
 _TINY = 1e-12
 _TOLERANCE = 1e-6

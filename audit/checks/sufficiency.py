@@ -24,7 +24,8 @@ import numpy as np
 
 from audit.checks._findings import finding, findings_table
 from audit.checks._signal import measure_signal, require_signal, scored_labels
-from audit.learning_curve import LEAST_SIZES, LearningCurve, fit_curve, wilson
+from audit.intervals import DEVIATIONS_90, wilson
+from audit.learning_curve import LEAST_SIZES, LearningCurve, fit_curve
 from audit.types import CheckMeta, NotApplicableError, Outcome, Threshold
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ FARTHEST = 4
 """Nothing is told beyond so many times the images there are."""
 
 BACK_TEST = 1 / 4
-DEVIATIONS_90 = 1.645
 MOST_CLASSES = 100
 """Of more classes only those of the lowest recall are looked at: a curve takes 30 ms."""
 

@@ -10,6 +10,7 @@ from audit.representations.backbones import (
 from audit.representations.cross_validate import cross_validate
 from audit.representations.duplicates import find_pairs, sets_of
 from audit.representations.effort import DEFAULT_EFFORT, EFFORTS, Effort, find_effort
+from audit.representations.embed import laid_out, rows_of
 from audit.representations.external import read_probabilities
 from audit.representations.folds import Folds, assign_folds, group_together
 from audit.representations.head import cross_validate_head
@@ -20,6 +21,6 @@ from audit.representations.refit import Refits
 __all__ = [
     "AUTO", "DEFAULT_EFFORT", "EFFORTS", "PATCHES", "STEPS", "Backbone", "Effort", "Folds",
     "Refits", "assign_folds", "choose_backbone", "cross_validate", "cross_validate_head",
-    "find_effort", "find_pairs", "given_embeddings", "group_together", "nearest",
-    "read_probabilities", "sets_of",
+    "find_effort", "find_pairs", "given_embeddings", "group_together", "laid_out", "nearest",
+    "read_probabilities", "rows_of", "sets_of",
 ]

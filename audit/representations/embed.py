@@ -92,6 +92,20 @@ def embed(describers: Sequence[Describer], tensors: TensorStore, rows: NDArray[n
     return Embeddings(embeddings, mirrored)
 
 
+def laid_out(known: Features, rows: NDArray[np.int64], images: int) -> Features:
+    """One row an image, NaN where it is not known; no copy if all are known."""
+    if len(rows) == images:
+        return known
+    everywhere = np.full((images, known.shape[1]), np.nan, np.float32)
+    everywhere[rows] = known
+    return everywhere
+
+
+def rows_of(embeddings: Features, rows: NDArray[np.int64]) -> Features:
+    """Some rows, ascending; no copy if these are all of them."""
+    return embeddings if len(rows) == len(embeddings) else embeddings[rows]
+
+
 @dataclass(frozen=True)
 class _Reduction:
     """Centre `(d,)`, axes `(d, k)` and one factor."""

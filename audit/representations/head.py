@@ -21,7 +21,7 @@ import numpy as np
 
 from audit.noise import fit_label_noise, temperature_scaled
 from audit.representations.kernel import GaussianKernel, kernel_features
-from audit.representations.least_squares import FoldedLeastSquares
+from audit.representations.least_squares import FoldedLeastSquares, centred, one_hot
 from audit.representations.progress import Progress
 
 if TYPE_CHECKING:
@@ -39,9 +39,6 @@ CHOSEN_ON = 1_000
 """Images on which the columns and the width of the kernel are chosen."""
 
 CORRECTION_ROUNDS = 2
-INNER_PARTS = 4
-"""Classifiers that correct the labels a fold learns; each is left out of by one part of them."""
-
 _MOST_BYTES = 600_000_000
 """For the products of the folds, and for the features of the images, each."""
 
@@ -127,7 +124,7 @@ def cross_validate_head(
         used, GaussianKernel.of(used, width),
         min(landmarks, _affordable(len(labels), len(np.unique(folds)))), random), folds)
     progress.reach(0.3)
-    targets = _centred(np.eye(classes, dtype=np.float32)[labels])
+    targets = one_hot(labels, classes)
     fitted = (_fit(squares, choices.ridge, targets, labels) if choices else
               _choose_ridge(squares, targets, labels))
     progress.reach(0.6)
@@ -154,7 +151,7 @@ def _choose_kernel(embeddings: NDArray[np.float32], labels: NDArray[np.int64],
     """Number of columns and width that make held-out labels of a sample most likely."""
     total = embeddings.shape[1]
     chosen = np.sort(random.permutation(len(labels))[:CHOSEN_ON])
-    targets = _centred(np.eye(classes, dtype=np.float32)[labels[chosen]])
+    targets = one_hot(labels[chosen], classes)
     best, best_likelihood = (total, WIDTHS[0]), -np.inf
     for columns in dict.fromkeys((total, total - optional)):
         some = embeddings[chosen, :columns]
@@ -206,22 +203,10 @@ def _corrected(squares: FoldedLeastSquares, ridge: float, targets: NDArray[np.fl
 def _correct(squares: FoldedLeastSquares, ridge: float, targets: NDArray[np.float32],
              labels: NDArray[np.int64], fold: int, rounds: int) -> Iterator[NDArray[np.float32]]:
     """Targets for the classifier of `fold`, after each round; nothing of the fold enters."""
-    others = [one for one in squares.rows if one != fold]
-    parts = [others[start::INNER_PARTS] for start in range(min(INNER_PARTS, len(others)))]
-    factors = [squares.factor(ridge, (fold, *part)) for part in parts]
-    rows = np.concatenate([squares.rows[one] for one in others])
-    better = targets.copy()
+    judges = squares.judges(ridge, fold)
+    better = targets
     for _ in range(rounds):
-        scores = np.zeros_like(targets)
-        for part, factor in zip(parts, factors, strict=True):
-            weights = squares.solve(factor, better, (fold, *part))
-            held_out = np.concatenate([squares.rows[one] for one in part])
-            scores[held_out] = squares.features[held_out] @ weights
+        rows, scores = squares.judge(judges, better, fold)
         better = targets.copy()
-        better[rows] = _centred(fit_label_noise(scores[rows], labels[rows]).posterior)
+        better[rows] = centred(fit_label_noise(scores, labels[rows]).posterior)
         yield better
-
-
-def _centred(targets: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Scores of 0 for each class where nothing is known, as far from every image."""
-    return np.asarray(targets - 1 / targets.shape[1], np.float32)

@@ -12,11 +12,15 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
     Factor = tuple[NDArray[np.float32], bool]
+    Judge = tuple[tuple[int, ...], Factor]
+
+INNER_PARTS = 4
+"""Classifiers that judge the labels outside a fold; each is left out of by one part of them."""
 
 
 class FoldedLeastSquares:
@@ -55,6 +59,47 @@ class FoldedLeastSquares:
             counted[self.rows[fold]] = 0
         return np.asarray(cho_solve(factor, self.features.T @ counted, check_finite=False),
                           np.float32)
+
+    def judges(self, ridge: float, fold: int) -> list[Judge]:
+        """Classifiers that see neither a fold nor one part of the others; good for any targets.
+
+        Returns:
+            The folds of each part, and the factor without them and without `fold`.
+        """
+        others = self._others(fold)
+        parts = [tuple(others[start::INNER_PARTS])
+                 for start in range(min(INNER_PARTS, len(others)))]
+        return [(part, self.factor(ridge, (fold, *part))) for part in parts]
+
+    def judge(self, judges: Sequence[Judge], targets: NDArray[np.float32], fold: int,
+              ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows `(m,)` outside a fold, and their scores `(m, c)` by the judge that saw neither.
+
+        Args:
+            judges: of that fold.
+            targets: `(n, c)` that they learn.
+            fold: what is inside it is neither learned nor judged.
+        """
+        scores = np.zeros_like(targets)
+        for part, factor in judges:
+            weights = self.solve(factor, targets, (fold, *part))
+            held_out = np.concatenate([self.rows[one] for one in part])
+            scores[held_out] = self.features[held_out] @ weights
+        rows = np.concatenate([self.rows[one] for one in self._others(fold)])
+        return rows, scores[rows]
+
+    def _others(self, fold: int) -> list[int]:
+        return [one for one in self.rows if one != fold]
+
+
+def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """Targets `(n, classes)` of labels."""
+    return centred(np.eye(classes, dtype=np.float32)[labels])
+
+
+def centred(targets: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Scores of 0 for each class where nothing is known, as far from every image."""
+    return np.asarray(targets - 1 / targets.shape[1], np.float32)
 
 
 def _gram(features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -22,8 +22,8 @@ from scipy.linalg import cho_factor, cho_solve
 
 from audit.noise import fit_label_noise
 from audit.representations.kernel import GaussianKernel, kernel_features
-from audit.representations.least_squares import FoldedLeastSquares
-from audit.types import MeasuredCurve, Suspects
+from audit.representations.least_squares import FoldedLeastSquares, one_hot
+from audit.types import NOT_MEASURED, MeasuredCurve, Suspects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,17 +53,12 @@ REPEATS = ((1 / 8, 6), (1 / 4, 4), (1 / 2, 2), (1.0, 1))
 """How many samples of a size are learned from, by the share up to which it holds: a small sample
 depends on its images more, and costs less."""
 
-INNER_PARTS = 4
-"""Classifiers that judge the labels outside a fold, each of images it has not seen."""
-
 LEAST_JUDGED = 20
 """Images of a class outside a fold below which their labels are left as they are: a class that is
 not known yet is taken for wrong labels of others, and would be corrected away."""
 
 MOST_FLOATS = 150_000_000
 """Of the features of all images; fewer landmarks where that is not enough."""
-
-NOT_MEASURED = -1
 
 
 class Refits:
@@ -89,7 +84,7 @@ class Refits:
         self._ridge = CLOSE_RIDGE * max(1.0, len(labels) / ROUNDED_FROM)
         self._judging_ridge = chosen["ridge"]
         self._labels = labels
-        self._targets = self._one_hot(labels, classes)
+        self._targets = one_hot(labels, classes)
         self._folds = folds
         self._seed = seed
 
@@ -159,7 +154,7 @@ class Refits:
         if trial.suspects is Suspects.DROP:
             kept = kept & (likely == self._labels)
         elif trial.suspects is Suspects.RELABEL:
-            targets = self._one_hot(likely, targets.shape[1])
+            targets = one_hot(likely, targets.shape[1])
         outside = np.ones(len(kept), bool)
         outside[squares.rows[fold]] = False
         if trial.balanced:
@@ -183,20 +178,13 @@ class Refits:
         By classifiers that saw neither the image nor the fold. Images of a class that has too few
         of them keep their labels.
         """
-        others = [one for one in squares.rows if one != fold]
-        scores = np.zeros_like(self._targets)
-        for start in range(min(INNER_PARTS, len(others))):
-            part = others[start::INNER_PARTS]
-            weights = squares.solve(squares.factor(self._judging_ridge, (fold, *part)),
-                                    self._targets, (fold, *part))
-            held_out = np.concatenate([squares.rows[one] for one in part])
-            scores[held_out] = self._features[held_out] @ weights
-        outside = np.concatenate([squares.rows[one] for one in others])
-        given = self._labels[outside]
+        rows, scores = squares.judge(squares.judges(self._judging_ridge, fold), self._targets,
+                                     fold)
+        given = self._labels[rows]
         is_judged = np.bincount(given, minlength=scores.shape[1])[given] >= LEAST_JUDGED
-        found = fit_label_noise(scores[outside], given).posterior.argmax(axis=1)
+        found = fit_label_noise(scores, given).posterior.argmax(axis=1)
         likely = self._labels.copy()
-        likely[outside] = np.where(is_judged, found, given)
+        likely[rows] = np.where(is_judged, found, given)
         return likely
 
     def _growing(self, order: Rows, ends: Sequence[int]) -> Iterator[Floats]:
@@ -245,10 +233,6 @@ class Refits:
             own = np.flatnonzero(labels == label)
             place[random.permutation(own)] = (np.arange(len(own)) + random.random()) / len(own)
         return np.argsort(place, kind="stable")
-
-    @staticmethod
-    def _one_hot(labels: Rows, classes: int) -> Floats:
-        return np.asarray(np.eye(classes, dtype=np.float32)[labels] - np.float32(1 / classes))
 
 
 def _repeats_of(share: float) -> int:
