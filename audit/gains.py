@@ -82,7 +82,8 @@ def trials(results: Sequence[CheckResult], evidence: Evidence) -> list[Trial]:
 
 
 def gain_of_trial(trial: Trial, labels: NDArray[np.int64], tested: NDArray[np.bool_],
-                  before: NDArray[np.int8], after: NDArray[np.int8]) -> Gain:
+                  before: NDArray[np.int8], after: NDArray[np.int8],
+                  folds: NDArray[np.int64]) -> Gain:
     """What a trial brought.
 
     Args:
@@ -91,9 +92,10 @@ def gain_of_trial(trial: Trial, labels: NDArray[np.int64], tested: NDArray[np.bo
         tested: `(n,)` images that count, at least one.
         before: `(repeats, n)` 1 where an image was told right, else 0, of the data as they are.
         after: the same, of the trial.
+        folds: `(repeats, n)` fold that each image was tested in, from 0 on.
     """
     return Gain(trial.action, paired_difference(
-        labels[tested], before[:, tested] > 0, after[:, tested] > 0))
+        labels[tested], before[:, tested] > 0, after[:, tested] > 0, folds[:, tested]))
 
 
 def gain_of_adjustment(evidence: Evidence, believed: NDArray[np.bool_]) -> Gain | None:

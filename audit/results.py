@@ -51,8 +51,11 @@ def predicted_labels(evidence: Evidence) -> list[str]:
 
 
 def findings_table(results: Sequence[CheckResult], causes: Sequence[Cause] = ()) -> pd.DataFrame:
-    """All findings: flagged ones first, by the rank of their cause, then by check, worst first."""
-    ranked = [code for cause in causes for code in cause.checks]
+    """All findings: flagged ones first, by the rank of their cause, then by check, worst first.
+
+    A picture under two classes stands before all: one of its labels is wrong whatever that costs.
+    """
+    ranked = ["label_conflict", *(code for cause in causes for code in cause.checks)]
     order = sorted((one for one in results if one.outcome is not None),
                    key=lambda one: ranked.index(one.meta.code) if one.meta.code in ranked
                    else len(ranked))

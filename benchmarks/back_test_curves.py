@@ -57,8 +57,8 @@ def one_trial(embeddings, labels, classes, choices, seed):
     head = cross_validate_head(embeddings, labels, folds, classes, seed, landmarks=LANDMARKS,
                                choices=Choices(**choices))
     believed = fit_label_noise(np.log(head.probabilities + 1e-12), labels).is_wrong < 0.5  # noqa: PLR2004
-    curve = Refits(embeddings, labels, [folds], classes, choices, LANDMARKS, seed).learning_curve(
-        believed)
+    refits = Refits(embeddings, labels, folds[None], classes, choices, LANDMARKS, seed)
+    curve = refits.learning_curve(believed)
     own = labels[believed]
     hits = curve.hits[:, :, believed]
     accuracies = [[mean_recall(own, one) if (one >= 0).all() else np.nan for one in repeats]

@@ -203,7 +203,7 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
     effort = find_effort(settings.effort)
     repeats = [assign_folds(images["given_label"], groups, readable, settings.folds,
                             settings.seed + number)
-               for number in range(effort.repeats)]
+               for number in range(max(effort.repeats, ASSIGNMENTS))]
     folds = repeats[0]
     if settings.pred_probs is not None:
         probabilities = read_probabilities(settings.pred_probs, images["image_id"], readable,
@@ -217,11 +217,12 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
         # Other folds can leave a small class out: such a repeat is of other images.
         alike = [one for one in repeats
                  if one is not None and one.not_scorable == folds.not_scorable]
+        validated = alike[:effort.repeats]
         tuner = backbone.fine_tuner
         with stages.stage("cross-validating", images=int((folds.fold >= 0).sum()),
-                          steps=STEPS * (len(alike) + (tuner is not None))) as advance:
+                          steps=STEPS * (len(validated) + (tuner is not None))) as advance:
             validation = cross_validate(
-                images["given_label"], classes, alike,
+                images["given_label"], classes, validated,
                 lambda task, choices: cross_validate_head(
                     rows_of(embeddings, task.rows), task.labels, task.folds, task.classes,
                     settings.seed + task.repeat, advance, optional=mirrored,
@@ -245,7 +246,7 @@ def _with_learning_curve(evidence: Evidence, experiments: Experiments | None, st
             "fewer images here")
         return replace(evidence, missing={**evidence.missing, "learning_curve": why})
     with stages.stage("learning from fewer", images=len(experiments.rows),
-                      steps=experiments.folds) as advance:
+                      steps=len(np.unique(experiments.folds[0]))) as advance:
         return replace(evidence, learning_curve=experiments.learning_curve(advance))
 
 
@@ -256,7 +257,7 @@ def _gains(results: Sequence[CheckResult], evidence: Evidence, experiments: Expe
         return {}
     wanted = trials(results, evidence)
     with stages.stage("trying the fixes", images=len(experiments.rows) if wanted else 0,
-                      steps=ASSIGNMENTS * experiments.folds) as advance:
+                      steps=sum(len(np.unique(one)) for one in experiments.folds)) as advance:
         return experiments.gains(wanted, results, evidence, advance)
 
 

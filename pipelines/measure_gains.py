@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from audit.types import CheckResult, Evidence, Gain, MeasuredCurve
 
 ASSIGNMENTS = 2
-"""Assignments to folds that each fix is tried with."""
+"""Assignments to folds that each fix is tried with, at any effort: of one it cannot be told how
+much of a change is owed to it."""
 
 AS_IT_IS = "as it is"
 
@@ -41,14 +42,14 @@ class Experiments:
         rows: `(m,)` which of all images they are.
         labels: `(m,)` numbers of their classes.
         believed: `(n,)` of all images, those whose labels are believed.
-        folds: in an assignment.
+        folds: `(assignments, m)` fold of each in each assignment.
     """
 
     refits: Refits
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     believed: NDArray[np.bool_]
-    folds: int
+    folds: NDArray[np.int64]
 
     @classmethod
     def prepare(cls, evidence: Evidence, embeddings: NDArray[np.float32], folds: Sequence[Folds],
@@ -60,11 +61,10 @@ class Experiments:
         rows = np.flatnonzero(validation.folds >= 0)
         names = evidence.images["given_label"].to_numpy()[rows]
         classes, labels = np.unique(names, return_inverse=True)
-        refits = Refits(
-            rows_of(embeddings, rows), labels, [one.fold[rows] for one in folds[:ASSIGNMENTS]],
-            len(classes), validation.chosen, effort.trial_landmarks, evidence.seed)
-        return cls(refits, rows, labels, believed_labels(evidence),
-                   len(np.unique(validation.folds[rows])))
+        assigned = np.array([one.fold[rows] for one in folds[:ASSIGNMENTS]])
+        refits = Refits(rows_of(embeddings, rows), labels, assigned, len(classes),
+                        validation.chosen, effort.trial_landmarks, evidence.seed)
+        return cls(refits, rows, labels, believed_labels(evidence), assigned)
 
     def learning_curve(self, advance: Callable[[int], None]) -> MeasuredCurve:
         """The curve, laid out over all images."""
@@ -90,7 +90,8 @@ class Experiments:
         before, *answers = self.refits.hits([
             Trial("", AS_IT_IS, np.ones(len(self.rows), bool)),
             *(replace(one, keep=one.keep[self.rows]) for one in wanted)], advance)
-        found += [(trial.cause, gain_of_trial(trial, self.labels, tested, before, after))
+        found += [(trial.cause, gain_of_trial(trial, self.labels, tested, before, after,
+                                              self.folds))
                   for trial, after in zip(wanted, answers, strict=True)]
         adjusted = gain_of_adjustment(evidence, self.believed)
         if adjusted is not None and any(one.cause == "imbalance" for one in wanted):

@@ -69,12 +69,13 @@ def test_only_believed_images_are_judged_on():
     tested = np.arange(100) % 2 == 0
     before = np.zeros((2, 100), np.int8)
     after = np.where(tested, 0, 1).astype(np.int8)[None].repeat(2, axis=0)
+    folds = np.array([np.arange(100) % 5, np.arange(100) // 10 % 5])
     trial = Trial("duplicates", "copies left out", np.ones(100, bool))
-    unseen = gain_of_trial(trial, labels, tested, before, after)
+    unseen = gain_of_trial(trial, labels, tested, before, after, folds)
     assert unseen.difference.change == 0
     assert not unseen.is_measurable
     assert unseen.action == "copies left out"
-    seen = gain_of_trial(trial, labels, ~tested, before, after)
+    seen = gain_of_trial(trial, labels, ~tested, before, after, folds)
     assert seen.difference.change == 1
     assert seen.is_measurable
 

@@ -52,6 +52,31 @@ def test_no_change_is_seldom_measurable():
     assert np.mean([one.is_measurable for one in found]) <= 0.14
 
 
+def test_what_one_classifier_does_to_a_whole_fold_is_no_gain():
+    labels, folds = np.tile([0, 1], 250), np.repeat(np.arange(5), 100)
+    random = np.random.default_rng(2)
+    alone, together = [], []
+    for _ in range(300):
+        luck = random.normal(0, 0.03, 5)[folds]
+        hard = random.random(len(labels))
+        before, after = hard < 0.7, hard < 0.7 + luck
+        alone.append(paired_difference(labels, before, after).is_measurable)
+        together.append(paired_difference(labels, before, after, folds).is_measurable)
+    assert np.mean(alone) > 0.2
+    assert np.mean(together) <= 0.14
+
+
+@given(st.integers(2, 5), st.integers(0, 2**16))
+def test_folds_only_ever_widen_the_interval(count, seed):
+    random = np.random.default_rng(seed)
+    labels, folds = random.integers(0, 3, 60), random.integers(0, count, (2, 60))
+    before, after = random.random((2, 2, 60)) < 0.6
+    without = paired_difference(labels, before, after)
+    told = paired_difference(labels, before, after, folds)
+    assert told.low <= without.low < without.high <= told.high
+    assert told.change == pytest.approx(without.change)
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.booleans()), min_size=1,
                 max_size=40))
 def test_invariants(rows):

@@ -84,6 +84,18 @@ def test_findings_of_all_checks_are_one_table(evidence):
     assert list(findings_table([]).columns) == list(tables.FINDINGS)
 
 
+def test_a_picture_under_two_classes_stands_before_all_that_is_estimated(evidence):
+    pairs = tables.make(tables.PAIRS, [
+        {"row_a": 4, "row_b": 5, "kind": "file", "similarity": 1.0}])
+    results = list(run_checks(all_checks(), replace(evidence, pairs=pairs)))
+    first, *others = rank_causes(results, {})
+    assert others
+    for causes in ([first, *others], [*others, first]):
+        table = findings_table(results, causes)
+        assert table["check"][0] == "label_conflict"
+        assert table["is_flagged"].is_monotonic_decreasing
+
+
 def test_summary_tells_apart_ok_skipped_and_error(evidence):
     broken = replace(evidence, neighbours=Neighbours(None, None))
     results = list(run_checks(all_checks(), broken, disabled=frozenset({"dark"})))

@@ -64,14 +64,14 @@ MOST_FLOATS = 150_000_000
 class Refits:
     """Fits to the same images again and again."""
 
-    def __init__(self, embeddings: Floats, labels: Rows, folds: Sequence[Rows], classes: int,
+    def __init__(self, embeddings: Floats, labels: Rows, folds: Rows, classes: int,
                  chosen: Mapping[str, float], landmarks: int, seed: int) -> None:
         """Take the images that took part in the cross-validation.
 
         Args:
             embeddings: `(n, d)`.
             labels: `(n,)` from 0 to `classes` - 1.
-            folds: one or more assignments `(n,)` to folds.
+            folds: `(assignments, n)` fold of each, in one or more assignments.
             classes: number of classes.
             chosen: `columns`, `width` and `ridge` of the classifier that judges labels.
             landmarks: images that the kernel is approximated from.

@@ -22,12 +22,14 @@ def digits():
 
 
 def folds_of(labels, repeats=2):
-    return [assign_folds(pd.Series(labels.astype(str)), np.arange(len(labels)),
-                         np.ones(len(labels), bool), 5, seed).fold for seed in range(repeats)]
+    return np.array([assign_folds(pd.Series(labels.astype(str)), np.arange(len(labels)),
+                                  np.ones(len(labels), bool), 5, seed).fold
+                     for seed in range(repeats)])
 
 
 def refits(pixels, labels, folds=None, landmarks=1_000):
-    return Refits(pixels, labels, folds or folds_of(labels), 10, CHOSEN, landmarks, 0)
+    return Refits(pixels, labels, folds_of(labels) if folds is None else folds, 10, CHOSEN,
+                  landmarks, 0)
 
 
 def with_noise(labels, share=0.2):
