@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 RUN_FILE = "run.json"
 RESULTS = (RUN_FILE, "summary.json", "report.html", "images.parquet", "images.csv",
            "measures.parquet", "findings.parquet", "findings.csv", "pred_probs.parquet",
-           "embeddings.npy")
+           "embeddings.npy", "held_out.parquet")
 """All that a run writes; `run.json` is written last and removed first."""
 
 _WORK = ".work-"

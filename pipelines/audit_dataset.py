@@ -18,15 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from audit import __version__, tables
+from audit import __version__
 from audit.causes import found_well, not_checked, rank_causes
 from audit.digest import dataset_digest
-from audit.engines import Failure, map_isolated
 from audit.errors import UsageError
 from audit.gains import trials
-from audit.imagestore import TensorStore, Thumbnails, ThumbnailWriter
-from audit.ingest import open_dataset, printable
-from audit.measures import UNREADABLE, MeasureImage, Measurement, extension_of, failed_measurement
+from audit.ingest import hold_out, open_dataset, printable
+from audit.measures import UNREADABLE
 from audit.registry import all_checks, run_checks
 from audit.render import ReportData, render_report
 from audit.representations import (
@@ -51,18 +49,16 @@ from audit.results import findings_table, images_table, out_of_fold_accuracy, su
 from audit.rundir import RunDir
 from audit.types import CrossValidation, Evidence
 from pipelines.measure_gains import ASSIGNMENTS, Experiments
+from pipelines.measure_images import measure_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from audit.imagestore import TensorStore, Thumbnails
     from audit.representations import Backbone, Folds
     from audit.types import CheckResult, Gain, Ingested
     from pipelines.progress import Stages
     from pipelines.settings import Settings
-
-IMAGE_TIMEOUT_S = 8.0
-"""Longest that one image may take to measure before its worker is ended: a whole photo of 89
-megapixels takes 2 s."""
 
 REPORTS = Path("reports")
 
@@ -86,6 +82,7 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
     started = datetime.now(UTC)
     with stages.stage("listing"):
         ingested = open_dataset(settings.data, settings.labels, settings.label_column)
+    ingested, held_out = _hold_out(settings, ingested)
     name = _dataset_name(settings.data)
     run = RunDir(settings.out or REPORTS / name / started.strftime("%Y%m%dT%H%M%S.%fZ"))
     _refuse_what_cannot_be_written(settings, ingested, run)
@@ -93,7 +90,9 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
         run.clear_work()
         work = run.work_folder()
         backbone, notes = _backbone(settings, ingested, stages)
-        measures, tensors, thumbnails = _measure(settings, ingested, backbone, work, stages)
+        measures, tensors, thumbnails = measure_images(
+            ingested.manifest["path"].tolist(), backbone.tensor_size, settings.workers, work,
+            stages)
         images = pd.concat([ingested.manifest, measures], axis=1)
         evidence, embeddings, folds, more_notes = _represent(
             settings, ingested, images, tensors, backbone, stages)
@@ -114,7 +113,7 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
             notes=(*ingested.notes, *notes, *more_notes), not_counted=ingested.not_counted,
             version=__version__)
         _write(run, settings, backbone.name, ingested, report, thumbnails, embeddings, started,
-               stages)
+               stages, held_out)
     except BaseException:
         run.discard()
         raise
@@ -122,6 +121,16 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
     if settings.out is None:
         run.point_latest()
     return FinishedRun(run.path, report)
+
+
+def _hold_out(settings: Settings, ingested: Ingested) -> tuple[Ingested, pd.DataFrame | None]:
+    """The dataset without what is held out, and that: it is not even opened."""
+    if settings.hold_out is None:
+        return ingested, None
+    audited, held_out = hold_out(ingested.manifest, settings.hold_out, settings.seed)
+    note = (f"{len(held_out):,} images were held out (--hold-out {settings.hold_out}): this audit "
+            "has not opened them. `audit train` measures on them.")
+    return replace(ingested, manifest=audited, notes=(*ingested.notes, note)), held_out
 
 
 def _dataset_name(data: Path) -> str:
@@ -154,30 +163,6 @@ def _backbone(settings: Settings, ingested: Ingested, stages: Stages,
         return choose_backbone(PATCHES, effort, stages.say)
     with stages.stage("loading the network"):
         return choose_backbone(settings.backbone, effort, stages.say)
-
-
-def _measure(settings: Settings, ingested: Ingested, backbone: Backbone, work: Path,
-             stages: Stages) -> tuple[pd.DataFrame, TensorStore, Thumbnails]:
-    """Decode each image once, in worker processes."""
-    paths = ingested.manifest["path"].tolist()
-    tensors = TensorStore.create(work / "tensors.npy", len(paths), backbone.tensor_size)
-    writer = ThumbnailWriter(work / "thumbnails.bin", len(paths))
-    rows: list[dict[str, object]] = [{} for _ in paths]
-    with stages.stage("measuring", images=len(paths)) as advance:
-        for item, answer in map_isolated(
-                MeasureImage(tensors), enumerate(paths), workers=settings.workers,
-                timeout_s=IMAGE_TIMEOUT_S):
-            measurement = _failed(item, answer) if isinstance(answer, Failure) else answer
-            rows[measurement.row] = measurement.measures
-            writer.write(measurement.row, measurement.thumbnail)
-            advance(1)
-    return tables.make(tables.MEASURES, rows), tensors, writer.close()
-
-
-def _failed(item: tuple[int, str], failure: Failure) -> Measurement:
-    row, path = item
-    return failed_measurement(row, {"extension": extension_of(path)},
-                              failure.kind, failure.reason)
 
 
 def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
@@ -270,7 +255,7 @@ def _why_no_folds(classes: Sequence[str]) -> str:
 
 def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
            report: ReportData, thumbnails: Thumbnails, embeddings: np.ndarray,
-           started: datetime, stages: Stages) -> None:
+           started: datetime, stages: Stages, held_out: pd.DataFrame | None) -> None:
     evidence, results = report.evidence, report.results
     validation = evidence.cross_validation
     with stages.stage("writing"):
@@ -279,6 +264,8 @@ def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
         run.write_table("measures", evidence.images.drop(columns="path"), csv=False)
         run.write_table("findings", findings_table(results, report.causes))
         run.write_array("embeddings.npy", embeddings)
+        if held_out is not None:
+            run.write_table("held_out", held_out.drop(columns="path"), csv=False)
         if evidence.cross_validation is not None:
             probabilities = pd.DataFrame(evidence.cross_validation.probabilities,
                                          columns=list(evidence.classes))

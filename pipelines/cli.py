@@ -61,6 +61,9 @@ def run(
     embeddings: Annotated[Path | None, typer.Option(
         help="Embeddings of your own model: .npy in the order of images.csv, or a table with "
              "image_id.")] = None,
+    hold_out: Annotated[str | None, typer.Option(
+        help="Split, or share such as 0.2, that is not looked at, for `audit train` to measure on.",
+    )] = None,
     config: Annotated[Path | None, typer.Option(
         help="TOML with thresholds, a table [checks.CODE] a check.")] = None,
     no_cache: Annotated[bool, typer.Option(
@@ -82,7 +85,8 @@ def run(
             data=data, out=out, labels=labels, label_column=label_column, backbone=backbone,
             effort=effort, folds=folds, seed=seed,
             workers=workers if workers is not None else available_cores(), engine=engine,
-            pred_probs=pred_probs, embeddings=embeddings, thresholds=thresholds, disabled=disabled)
+            pred_probs=pred_probs, embeddings=embeddings, hold_out=hold_out, thresholds=thresholds,
+            disabled=disabled)
         finished = audit_dataset(settings, Stages(Console(stderr=True)))
         print_summary(Console(), finished.report, str(finished.path / "report.html"))
         _compare_with_planted(data, finished.path)

@@ -55,6 +55,7 @@ class Settings:
     engine: str = "local"
     pred_probs: Path | None = None
     embeddings: Path | None = None
+    hold_out: str | None = None
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     disabled: frozenset[str] = frozenset()
 
@@ -83,6 +84,7 @@ class Settings:
             "effort": self.effort, "folds": self.folds,
             "seed": self.seed, "workers": self.workers, "engine": self.engine,
             "pred_probs": _text(self.pred_probs), "embeddings": _text(self.embeddings),
+            "hold_out": self.hold_out,
             "thresholds": {code: dict(values) for code, values in self.thresholds.items()},
             "disabled": sorted(self.disabled),
         }

@@ -15,12 +15,13 @@ from audit.representations.external import read_probabilities
 from audit.representations.folds import Folds, assign_folds, group_together
 from audit.representations.head import cross_validate_head
 from audit.representations.neighbours import nearest
+from audit.representations.pretrained import load_pretrained, weights_on_disk
 from audit.representations.progress import STEPS
 from audit.representations.refit import Refits
 
 __all__ = [
     "AUTO", "DEFAULT_EFFORT", "EFFORTS", "PATCHES", "STEPS", "Backbone", "Effort", "Folds",
     "Refits", "assign_folds", "choose_backbone", "cross_validate", "cross_validate_head",
-    "find_effort", "find_pairs", "given_embeddings", "group_together", "laid_out", "nearest",
-    "read_probabilities", "rows_of", "sets_of",
+    "find_effort", "find_pairs", "given_embeddings", "group_together", "laid_out",
+    "load_pretrained", "nearest", "read_probabilities", "rows_of", "sets_of", "weights_on_disk",
 ]

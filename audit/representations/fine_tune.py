@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audit.representations.keras_runtime import load_keras, seed_everything
-from audit.representations.networks import SMALL_PICTURE, feature_maps
+from audit.feature_maps import feature_maps
+from audit.keras_runtime import load_keras, seed_everything
+from audit.representations.networks import SMALL_PICTURE
 from audit.representations.progress import Progress
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def cut_network(network: Any, side: int) -> tuple[Any, Any] | None:
         leaves weights to train.
     """
     keras = load_keras()
-    maps = feature_maps(network, side)
+    maps = [(layer.output, height) for layer, height in feature_maps(network, side)]
     sides = sorted({one for _, one in maps}, reverse=True)
     at = next((one for one in sides if one <= SHRUNK_TO * side), sides[-1])
     pooled = keras.layers.GlobalAveragePooling2D()(maps[-1][0])

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audit.errors import UsageError
-from audit.representations.keras_runtime import load_keras
+from audit.feature_maps import feature_maps
+from audit.keras_runtime import load_keras
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,37 +75,13 @@ class NetworkDescriber:
         return list(found) if isinstance(found, list | tuple) else [found]  # one scale: no list
 
 
-def feature_maps(network: Any, size: int) -> list[tuple[Any, int]]:
-    """Outputs `(n, y, x, channels)` of all layers in the order of the data, each with its height.
-
-    Args:
-        network: a Keras functional model of pictures.
-        size: side in pixels of the pictures it is shown.
-
-    Raises:
-        UsageError: no layer gives a picture.
-    """
-    keras = load_keras()
-    outputs = [layer.output for layer in network.layers
-               if not isinstance(layer, keras.layers.InputLayer)
-               and not isinstance(layer.output, list | dict)
-               and len(layer.output.shape) == 4]  # noqa: PLR2004 - image, y, x, channel
-    if not outputs:
-        raise UsageError("the network of --backbone has no layer that gives feature maps "
-                         "(image, y, x, channel). Give a convolutional network.")
-    shapes = keras.Model(network.inputs, outputs).compute_output_spec(
-        keras.KerasTensor((1, size, size, 3)))
-    return [(output, shape.shape[1])
-            for output, shape in zip(outputs, keras.tree.flatten(shapes), strict=True)]
-
-
 def _last_of_each_scale(network: Any, size: int) -> list[Any]:
     """Outputs of the last layer at each of the last `LEVELS` sizes, coarsest last.
 
     Raises:
         UsageError: no layer gives a picture.
     """
-    by_side = {side: output for output, side in feature_maps(network, size)}
+    by_side = {side: layer.output for layer, side in feature_maps(network, size)}
     return [by_side[side] for side in reversed(sorted(by_side)[:LEVELS])]
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audit.representations.keras_runtime import load_tensorflow
+from audit.keras_runtime import load_tensorflow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audit.errors import UsageError
-from audit.representations.keras_runtime import load_keras
+from audit.keras_runtime import load_keras
 
 if TYPE_CHECKING:
     from collections.abc import Callable

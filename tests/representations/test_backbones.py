@@ -5,9 +5,9 @@ import pytest
 
 from audit.errors import UsageError
 from audit.imagestore import TensorStore
+from audit.keras_runtime import load_keras
 from audit.representations.backbones import choose_backbone
 from audit.representations.effort import EFFORTS, find_effort
-from audit.representations.keras_runtime import load_keras
 
 SIDE = 40
 LOW = find_effort("low")

@@ -7,8 +7,8 @@ from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import cross_val_score
 
 from audit.imagestore import TensorStore
+from audit.keras_runtime import load_keras
 from audit.representations.embed import embed
-from audit.representations.keras_runtime import load_keras
 from audit.representations.networks import NetworkDescriber
 from audit.representations.patches import SIDE, PatchDescriber
 

@@ -5,8 +5,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from audit.imagestore import TensorStore
+from audit.keras_runtime import load_keras
 from audit.representations.fine_tune import PHOTO_SIDE, SMALL_SIDE, FineTuner, cut_network
-from audit.representations.keras_runtime import load_keras
 from audit.representations.progress import STEPS
 
 COUNT, CLASSES, FOLDS, SIDE = 180, 3, 3, 32

@@ -1,0 +1,102 @@
+"""Networks before and after a remedy, measured on images that nothing saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audit.intervals import DEVIATIONS_90, wilson
+from audit.mean_recall import mean_recall, paired_difference
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from audit.types import Difference
+
+    Floats = NDArray[np.floating]
+    Labels = NDArray[np.int64]
+
+BINS = 15
+"""Of confidence, as usual for the calibration error."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How networks of one arm do on the test images; means over their seeds.
+
+    Attributes:
+        accuracy: share told right.
+        balanced_accuracy: mean recall of the classes.
+        calibration_error: expected calibration error, 0 to 1.
+        log_loss: mean cross-entropy in nats.
+        recalls: class number → recall, and its 90 % Wilson interval; of classes with test images.
+        by_seed: accuracy and balanced accuracy of each seed.
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    calibration_error: float
+    log_loss: float
+    recalls: dict[int, tuple[float, float, float]]
+    by_seed: tuple[tuple[float, float], ...]
+
+
+def score(logits: Floats, labels: Labels) -> Score:
+    """Score an arm.
+
+    Args:
+        logits: `(seeds, n, classes)`.
+        labels: `(n,)` from 0 on.
+    """
+    right = logits.argmax(axis=2) == labels
+    probabilities = [softmax(one) for one in logits]
+    counts = np.bincount(labels)
+    told = np.bincount(labels, right.mean(axis=0))
+    recalls = {int(label): (float(told[label] / counts[label]),
+                            *wilson(float(told[label]), int(counts[label]), DEVIATIONS_90))
+               for label in np.flatnonzero(counts)}
+    own = [np.log(np.maximum(one[np.arange(len(labels)), labels], 1e-12)) for one in probabilities]
+    return Score(
+        float(right.mean()), mean_recall(labels, right),
+        float(np.mean([calibration_error(one, labels) for one in probabilities])),
+        float(-np.mean(own)), recalls,
+        tuple((float(one.mean()), mean_recall(labels, one)) for one in right))
+
+
+def differences(before: Floats, after: Floats, labels: Labels) -> tuple[Difference, Difference]:
+    """Accuracy and balanced accuracy before and after, each with a 90 % interval.
+
+    The variance is that of the change of an image and that between seeds (see
+    `audit.mean_recall.paired_difference`).
+
+    Args:
+        before: `(seeds, n, classes)` logits.
+        after: the same, of the same seeds.
+        labels: `(n,)` from 0 on.
+    """
+    first = before.argmax(axis=2) == labels
+    second = after.argmax(axis=2) == labels
+    # Of one class alone the mean recall is the accuracy.
+    return (paired_difference(np.zeros(len(labels), np.int64), first, second),
+            paired_difference(labels, first, second))
+
+
+def calibration_error(probabilities: Floats, labels: Labels) -> float:
+    """Expected calibration error: how far confidence is from accuracy, over bins of confidence.
+
+    Naeini, Cooper & Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning",
+    2015; Guo et al., "On calibration of modern neural networks", 2017, equation 3.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.abs(np.bincount(place, right, BINS) - np.bincount(place, confidence, BINS))
+    return float(gaps.sum() / len(labels))
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities `(n, classes)`."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))

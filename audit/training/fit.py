@@ -1,0 +1,187 @@
+"""One training: the best epoch of a network on some examples, resumable after each epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from audit.keras_runtime import load_keras, seed_everything
+from audit.training.checkpoint import Standing, restore, save
+from audit.training.events import EventLog
+from audit.training.examples import plain_batches, training_batches
+from audit.training.learning_rate import make_optimizer, warm_up_and_cosine
+from audit.training.losses import Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from audit.training.examples import Examples
+    from audit.training.settings import TrainingSettings
+
+    Floats = NDArray[np.float32]
+
+CHECKPOINT = "checkpoint.npz"
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned from.
+
+    Attributes:
+        training: to learn from.
+        validation: to choose the epoch by.
+        seed: of the order of the images, their changes and dropout.
+        shares: `(classes,)` of the classes, to learn as if they were of one size; None for as they
+            are.
+    """
+
+    training: Examples
+    validation: Examples
+    seed: int
+    shares: NDArray[np.floating] | None = None
+
+
+class Trainer:
+    """One compiled network, trained again and again from where it is told to begin."""
+
+    def __init__(self, network: Any, settings: TrainingSettings, updates_an_epoch: int,
+                 learning_rate: float) -> None:
+        """Compile the network.
+
+        Args:
+            network: from pictures to logits.
+            settings: the same for all trainings that are compared.
+            updates_an_epoch: after which the network is validated.
+            learning_rate: the highest.
+        """
+        self.network = network
+        self._settings = settings
+        self._updates = updates_an_epoch
+        self._classes = network.output_shape[1]
+        self._loss = Loss(settings.loss, settings.label_smoothing, self._classes)
+        network.compile(make_optimizer(settings, warm_up_and_cosine(
+            learning_rate, settings.epochs * updates_an_epoch)), self._loss)
+        network.optimizer.build(network.trainable_variables)
+        self._variables = [*network.variables, *network.optimizer.variables]
+        self._beginning = [variable.numpy() for variable in self._variables]
+
+    def fit(self, task: Task, folder: Path, weights: Sequence[NDArray[np.floating]] | None = None,
+            advance: Callable[[int], None] = lambda _: None) -> Standing:
+        """Train until the epochs are over or the validation loss falls no more; take the best.
+
+        A training whose checkpoint lies in `folder` goes on from there, and ends with the weights
+        that it would have had.
+
+        Args:
+            task: what is learned from.
+            folder: for the checkpoint and the logs; exists.
+            weights: of the network, to begin with; None for those it was given with.
+            advance: told of updates done since the last call, epochs times updates in all.
+        """
+        seed_everything(task.seed)
+        for variable, value in zip(self._variables, self._beginning, strict=True):
+            variable.assign(value)
+        if weights is not None:
+            self.network.set_weights(weights)
+        self._loss.favour_none(task.shares)
+        path = folder / CHECKPOINT
+        standing = restore(path, self._variables)
+        advance(standing.epoch * self._updates)
+        if not standing.is_over:
+            watch = _Watch(task, self._settings, standing, path, self._variables)
+            self._go_on(task, standing.epoch, watch, advance)
+            advance((self._settings.epochs - standing.epoch) * self._updates)
+        self.network.set_weights(standing.best)
+        return standing
+
+    def _go_on(self, task: Task, begin: int, watch: _Watch, advance: Callable[[int], None],
+               ) -> None:
+        keras = load_keras()
+        network, end = self.network, self._settings.epochs
+        batches = training_batches(
+            task.training, network.input_shape[1], self._classes, self._settings.batch_size,
+            task.seed, begin * self._updates, end * self._updates)
+
+        class Each(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+            """Calls back to what knows the training."""
+
+            def on_train_batch_end(self, _batch: int, logs: object = None) -> None:  # noqa: ARG002
+                advance(1)
+
+            def on_epoch_end(self, _epoch: int, logs: Any = None) -> None:
+                if watch.is_last(network, float((logs or {}).get("loss", np.nan))):
+                    network.stop_training = True
+
+        network.fit(batches, epochs=end, initial_epoch=begin, steps_per_epoch=self._updates,
+                    callbacks=[Each()], verbose=0)
+
+
+def predict(network: Any, examples: Examples, batch_size: int) -> Floats:
+    """Logits `(n, classes)`, the mean of those of a picture and of its mirror image."""
+    side = network.input_shape[1]
+    parts = [np.mean([network.predict_on_batch(pictures),
+                      network.predict_on_batch(pictures[:, :, ::-1])], axis=0)
+             for pictures in plain_batches(examples, side, batch_size)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def log_loss(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
+    """Mean cross-entropy of labels in nats."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    own = shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(axis=1) + _TINY)
+    return float(-own.mean())
+
+
+class _Watch:
+    """Validates after each epoch, keeps the best weights, and writes where the training stands."""
+
+    def __init__(self, task: Task, settings: TrainingSettings, standing: Standing,
+                 path: Path, variables: list[Any]) -> None:
+        self._validation = task.validation
+        self._shift = 0.0 if task.shares is None else np.log(task.shares)
+        self._settings = settings
+        self._standing = standing
+        self._path = path
+        self._variables = variables
+        self._begun = time.perf_counter()
+
+    def is_last(self, network: Any, training_loss: float) -> bool:
+        """Take note of an epoch that has ended; whether none is to follow."""
+        standing, labels = self._standing, self._validation.labels
+        logits = predict(network, self._validation, self._settings.batch_size)
+        loss = log_loss(logits + self._shift, labels)  # as common as they are there
+        standing.epoch += 1
+        standing.history.append({
+            "epoch": standing.epoch, "training_loss": training_loss, "validation_loss": loss,
+            "validation_accuracy": float((logits.argmax(axis=1) == labels).mean()),
+            "seconds": round(time.perf_counter() - self._begun, 3)})
+        self._begun = time.perf_counter()
+        # A loss that is no number is no better than none, but something has to be the best.
+        if loss < standing.best_loss or not standing.best:
+            standing.best_loss, standing.best_epoch = loss, standing.epoch
+            standing.best = network.get_weights()
+        has_stalled = standing.epoch - standing.best_epoch >= self._settings.patience
+        standing.is_over = has_stalled or standing.epoch >= self._settings.epochs
+        _write_history(self._path.with_name("history.csv"), standing)
+        EventLog(self._path.parent / "tensorboard").write(standing.history[-1])
+        save(self._path, standing, self._variables)
+        return standing.is_over
+
+
+def _write_history(path: Path, standing: Standing) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(standing.history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(standing.history)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text.getvalue(), encoding="utf-8")
+    temporary.replace(path)

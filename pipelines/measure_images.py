@@ -1,0 +1,55 @@
+"""Decode each image of a list once, in worker processes: measures, pictures and thumbnails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from audit import tables
+from audit.engines import Failure, map_isolated
+from audit.imagestore import TensorStore, Thumbnails, ThumbnailWriter
+from audit.measures import MeasureImage, Measurement, extension_of, failed_measurement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from pipelines.progress import Stages
+
+IMAGE_TIMEOUT_S = 8.0
+"""Longest that one image may take to measure before its worker is ended: a whole photo of 89
+megapixels takes 2 s."""
+
+
+def measure_images(paths: Sequence[str], side: int, workers: int, work: Path, stages: Stages,
+                   ) -> tuple[pd.DataFrame, TensorStore, Thumbnails]:
+    """Measure the images at `paths`, in their order.
+
+    Args:
+        paths: of the files.
+        side: in pixels, of the largest pictures to keep for a model.
+        workers: processes.
+        work: folder for the pictures and the thumbnails.
+        stages: told of the progress.
+
+    Returns:
+        Measures, schema `tables.MEASURES`, pictures and thumbnails.
+    """
+    tensors = TensorStore.create(work / "tensors.npy", len(paths), side)
+    writer = ThumbnailWriter(work / "thumbnails.bin", len(paths))
+    rows: list[dict[str, object]] = [{} for _ in paths]
+    with stages.stage("measuring", images=len(paths)) as advance:
+        for item, answer in map_isolated(MeasureImage(tensors), enumerate(paths), workers=workers,
+                                         timeout_s=IMAGE_TIMEOUT_S):
+            measurement = _failed(item, answer) if isinstance(answer, Failure) else answer
+            rows[measurement.row] = measurement.measures
+            writer.write(measurement.row, measurement.thumbnail)
+            advance(1)
+    return tables.make(tables.MEASURES, rows), tensors, writer.close()
+
+
+def _failed(item: tuple[int, str], failure: Failure) -> Measurement:
+    row, path = item
+    return failed_measurement(row, {"extension": extension_of(path)},
+                              failure.kind, failure.reason)
