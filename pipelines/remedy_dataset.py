@@ -5,12 +5,12 @@ read the run → find its images again → plan → balance → write; source im
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
@@ -40,6 +40,7 @@ from pipelines.seed import check_seed
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
     from numpy.typing import NDArray
     from rich.console import Console
 
@@ -181,10 +182,11 @@ def _choose(run: StoredRun, plan: pd.DataFrame, seed: int, stages: Stages) -> Ch
     embeddings = run.embeddings()
     if embeddings is None:
         return Choice(NONE, "the run has no embeddings to try the strategies on")
-    in_plan = run.images.set_index("image_id").index.get_indexer(plan["image_id"])
+    # Rows of the run in the order of the plan, which is sorted by image_id.
+    in_plan = run.images["image_id"].argsort(kind="stable").to_numpy()
     usable = np.zeros(len(plan), bool)
     usable[training_rows(plan)] = True
-    usable &= np.isfinite(embeddings).all(axis=1)[in_plan]
+    usable &= np.asarray(np.isfinite(embeddings).all(axis=1), bool)[in_plan]
     groups = group_together(_sets(run, plan), run.images["group"].iloc[in_plan]
                             .reset_index(drop=True))
     folds = assign_folds(plan["label"], groups, usable, FOLDS, seed)
@@ -198,8 +200,6 @@ def _choose(run: StoredRun, plan: pd.DataFrame, seed: int, stages: Stages) -> Ch
 
 def _sets(run: StoredRun, plan: pd.DataFrame) -> NDArray[np.int64]:
     """Number of the set of alike images that each image of the plan is in."""
-    import json  # noqa: PLC0415
-
     found = run.findings[run.findings["about"] == "set"]
     number = np.arange(len(plan))
     row_of = {name: row for row, name in enumerate(plan["image_id"])}

@@ -73,10 +73,12 @@ def repeats_and_weights(labels: NDArray[np.object_], strategy: str, seed: int,
     """
     codes = np.unique(labels, return_inverse=True)[1]
     repeat = np.ones(len(labels), np.int64)
+    if spared is None:
+        spared = np.zeros(len(labels), bool)
     if strategy == OVERSAMPLE:
         repeat = _oversampled(codes, seed)
     elif strategy == UNDERSAMPLE:
-        repeat = _undersampled(codes, seed, np.zeros(len(codes), bool) if spared is None else spared)
+        repeat = _undersampled(codes, seed, spared)
     elif strategy in {INVERSE_FREQUENCY, EFFECTIVE_NUMBER}:
         return repeat, class_weights(np.bincount(codes), strategy)[codes]
     return repeat, (repeat > 0).astype(np.float64)

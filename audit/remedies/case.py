@@ -76,7 +76,7 @@ def build_case(images: pd.DataFrame, findings: pd.DataFrame, classes: tuple[str,
     laid_out = images[columns].assign(
         is_label_issue=images["is_label_issue"].fillna(value=False).to_numpy(bool),
         likely_label=likely, likely_probability=probability)
-    spared = images["split"].map(EVALUATION_SPLITS).fillna(0).to_numpy(np.int64)
+    spared = np.array([EVALUATION_SPLITS.get(split, 0) for split in images["split"]], np.int64)
     editable = np.ones(len(images), bool) if include_eval else spared == 0
     return Case(laid_out, _sets(findings, images["image_id"]), classes, editable, spared)
 
@@ -104,8 +104,8 @@ def most_probable(labels: NDArray[np.object_], classes: tuple[str, ...],
     if probabilities is None:
         return names, posterior
     finite = np.isfinite(probabilities).all(axis=1)
-    scored = np.full(len(classes), True) if is_own_model else (
-        probabilities[finite] > 0).any(axis=0)
+    scored = np.ones(len(classes), bool) if is_own_model else (
+        (probabilities[finite] > 0).any(axis=0))
     known = np.array(classes, object)[scored]
     rows = np.flatnonzero(finite & np.isin(labels, known))
     if len(np.unique(labels[rows])) < 2:  # noqa: PLR2004 - one class cannot be told from anything

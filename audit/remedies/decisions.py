@@ -57,8 +57,8 @@ def read_decisions(path: Path) -> pd.DataFrame:
         raise UsageError(f"--decisions {path} must have the columns decision and image_id or "
                          f"file_sha256. Got {','.join(map(str, frame.columns))} instead.")
     return tables.make(tables.DECISIONS, [
-        {str(name): value for name, value in row.items() if name in tables.DECISIONS}
-        for row in frame.to_dict("records")])
+        {name: value for name, value in row.items() if name in tables.DECISIONS}
+        for row in _records(frame)])
 
 
 def match_decisions(case: Case, table: pd.DataFrame) -> dict[int, Decision]:
@@ -82,7 +82,7 @@ def match_decisions(case: Case, table: pd.DataFrame) -> dict[int, Decision]:
     rows_of = {str(sha): rows.tolist() for sha, rows in
                case.images.groupby("file_sha256", sort=False).groups.items() if sha}
     found: dict[int, Decision] = {}
-    for number, record in enumerate(table.to_dict("records"), 1):
+    for number, record in enumerate(_records(table), 1):
         where = f"decision {number}"
         decision = _decision(where, record, case.classes)
         for row in _rows(where, record, row_of, rows_of, case):
@@ -90,6 +90,11 @@ def match_decisions(case: Case, table: pd.DataFrame) -> dict[int, Decision]:
         if not record["image_id"] and decision.decision != EXCLUDE:
             _keep_one_copy(found, rows_of[record["file_sha256"].lower()], case)
     return found
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, str]]:
+    return [{str(name): str(value) for name, value in row.items()}
+            for row in table.to_dict("records")]
 
 
 def _decision(where: str, record: Mapping[str, str], classes: tuple[str, ...]) -> Decision:
