@@ -8,6 +8,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+OUT    ?= $(RUN)/fixed
 DEMO   := reports/.demo
 
 BIN      := $(VENV)/bin
@@ -47,6 +48,11 @@ else
 	@$(BIN)/audit demo $(DEMO)/digits
 	@$(BIN)/audit run $(DEMO)/digits --backbone patches $(ARGS)
 endif
+
+.PHONY: fix
+fix: $(RUNTIME)  ## A remedied dataset of RUN=folder of a run, in OUT (default RUN/fixed); see docs/fix.md
+	@test -n "$(RUN)" || { echo "make: give a run, as in: make fix RUN=reports/photos/latest" >&2; exit 2; }
+	@$(BIN)/audit fix "$(RUN)" --out "$(OUT)" $(ARGS)
 
 .PHONY: checks
 checks: $(RUNTIME)  ## List every check; ARGS=CODE explains one

@@ -1,4 +1,4 @@
-"""The only code that reads or writes a run's files.
+"""The only code that writes a run's files; `audit.stored_run` is the only one that reads them.
 
 Each file is written under a temporary name, flushed to disk and renamed, so that it is there whole
 or not at all. `run.json` comes last: a folder without it is not a finished run.
@@ -52,7 +52,7 @@ class RunDir:
         """Remove work folders: this run's, and those of runs into this folder that were killed."""
         for left in self.path.glob(f"{_WORK}*"):
             owner = left.name.removeprefix(_WORK)
-            if owner == str(os.getpid()) or not _is_running(owner):
+            if owner == str(os.getpid()) or not is_running(owner):
                 shutil.rmtree(left, ignore_errors=True)
 
     def begin(self) -> None:
@@ -148,7 +148,8 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def _is_running(pid: str) -> bool:
+def is_running(pid: str) -> bool:
+    """Whether a process of this number runs: what it left half-done is then not to be cleared."""
     try:
         os.kill(int(pid), 0)
     except PermissionError:  # it runs, for somebody else

@@ -85,6 +85,29 @@ FINDINGS: Mapping[str, Column] = {
     "related": Column("text", "JSON list of the other image_ids of the set or pair"),
 }
 
+DECISIONS: Mapping[str, Column] = {
+    "image_id": Column("text", "image that was decided on; empty where the file says it"),
+    "file_sha256": Column("text", "SHA-256 of its file; without image_id, of every copy of it"),
+    "decision": Column("text", "keep, relabel or exclude"),
+    "label": Column("text", "class it is of, where it is relabelled; else empty"),
+    "reviewer": Column("text", "who decided"),
+    "note": Column("text", "why, in the reviewer's words; may be empty"),
+}
+
+PLAN: Mapping[str, Column] = {
+    "image_id": Column("text", "as in the manifest; the plan is sorted by it"),
+    "file_sha256": Column("text", "SHA-256 of the file that was audited; empty if not read"),
+    "split": Column("text", "as in the manifest"),
+    "given_label": Column("text", "class the dataset gives the image"),
+    "label": Column("text", "class to train with"),
+    "action": Column("text", "keep, relabel or drop"),
+    "repeat": Column("int", "how often it is in the training data; 0 if and only if dropped"),
+    "weight": Column("float", "what it counts in the loss, on average 1; 0 if dropped"),
+    "decided_by": Column("text", "rule, or the name of the reviewer"),
+    "rule": Column("text", "the first rule that spoke of the image; none if no rule did"),
+    "reason": Column("text", "why, in a sentence"),
+}
+
 _KINDS = {"text": "O", "int": "iu", "float": "f", "bool": "b"}
 _EMPTY = {"text": object, "int": np.int64, "float": np.float64, "bool": np.bool_}
 

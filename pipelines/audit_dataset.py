@@ -6,6 +6,7 @@ back.
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import time
@@ -276,7 +277,8 @@ def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
             ingested, evidence, results, report.causes, report.notes, report.digest))
         run.write("report.html", render_report(report, thumbnails).encode())
     run.write_json("run.json", {
-        "version": __version__, "settings": settings.as_json(), "backbone": backbone,
+        "version": __version__, "settings": settings.as_json(), "source": _source(settings),
+        "backbone": backbone,
         "head": dict(validation.chosen) if validation else {},
         "digest": report.digest,
         "started": started.isoformat(timespec="seconds"),
@@ -284,6 +286,14 @@ def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
         "check_seconds": {one.meta.code: one.seconds for one in results},
         "peak_memory_mib": _peak_memory_mib(), "python": platform.python_version(),
         "platform": platform.platform(), "packages": _versions()})
+
+
+def _source(settings: Settings) -> dict[str, str | None]:
+    """Where the images were found, for `audit fix` to find them again from any folder."""
+    labels = settings.labels
+    return {"data": os.path.abspath(settings.data),
+            "labels": None if labels is None else os.path.abspath(labels),
+            "label_column": settings.label_column}
 
 
 def _versions() -> dict[str, str]:

@@ -17,7 +17,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from audit.errors import UsageError
 from pipelines.score_demo import PLANTED_FILE
-from pipelines.settings import check_seed
+from pipelines.seed import check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -118,6 +118,50 @@ def demo(
         typer.echo(f"{count} images with planted faults in {folder}. Next: audit run {folder}")
 
 
+@app.command()
+def fix(
+    run_folder: Annotated[Path, typer.Argument(
+        metavar="RUN", help="Folder that `audit run` has written.")],
+    out: Annotated[Path, typer.Option(
+        help="Folder for the plan and the remedied dataset; what an earlier fix wrote there is "
+             "replaced.")],
+    mode: Annotated[str, typer.Option(
+        help="manifest (a table with paths and weights), symlink or copy (class folders).",
+    )] = "manifest",
+    decisions: Annotated[Path | None, typer.Option(
+        help="Table of what reviewers decided: image_id or file_sha256, decision (keep, relabel, "
+             "exclude), label, reviewer.")] = None,
+    relabel_above: Annotated[float | None, typer.Option(
+        help="Correct a suspected label where another class has at least this probability; else "
+             "it is dropped.")] = None,
+    class_floor: Annotated[int | None, typer.Option(
+        help="Images a class keeps when suspected labels go. Default: 20, and half of what it "
+             "had.")] = None,
+    include_eval: Annotated[bool, typer.Option(
+        "--include-eval", help="Edit the splits val and test too.")] = False,
+    balance: Annotated[str, typer.Option(
+        help="none, oversample, undersample, inverse_frequency, effective_number, "
+             "logit_adjustment, or auto: what helps most when tried.")] = "none",
+    seed: Annotated[int, typer.Option(help="Of what is drawn at random.")] = 0,
+    debug: Debug = False,
+) -> None:
+    """Make a remedied dataset of a run: a plan, one row an image. Sources are never changed."""
+    with _explained(debug=debug, unfinished="nothing was written under the name asked for."):
+        from rich.console import Console  # noqa: PLC0415
+
+        from pipelines.progress import Stages  # noqa: PLC0415
+        from pipelines.remedy_dataset import (  # noqa: PLC0415
+            RemedySettings,
+            print_remedied,
+            remedy,
+        )
+
+        settings = RemedySettings(
+            run=run_folder, out=out, mode=mode, decisions=decisions, relabel_above=relabel_above,
+            class_floor=class_floor, include_eval=include_eval, balance=balance, seed=seed)
+        print_remedied(Console(), remedy(settings, Stages(Console(stderr=True))), settings)
+
+
 def _compare_with_planted(data: Path, run_path: Path) -> None:
     """After an audit of the demo: what was planted against what was found."""
     from pipelines.score_demo import is_demo, print_planted_against_found  # noqa: PLC0415
@@ -127,7 +171,8 @@ def _compare_with_planted(data: Path, run_path: Path) -> None:
 
 
 @contextmanager
-def _explained(*, debug: bool) -> Iterator[None]:
+def _explained(*, debug: bool, unfinished: str = "a run that has no run.json is not finished.",
+               ) -> Iterator[None]:
     """Turn errors meant for the user into one line and an exit code."""
     from audit.errors import AuditError  # noqa: PLC0415
 
@@ -143,7 +188,7 @@ def _explained(*, debug: bool) -> Iterator[None]:
         _complain(str(error))
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
-        _complain("interrupted; a run that has no run.json is not finished.")
+        _complain(f"interrupted; {unfinished}")
         _hush()
         raise typer.Exit(INTERRUPTED) from error
     except BrokenPipeError:  # whoever read our output has gone, as `head` does

@@ -9,25 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from audit.errors import UsageError
 from audit.representations import DEFAULT_EFFORT, find_effort
+from pipelines.seed import LEAST_FOLDS, MOST_FOLDS, check_seed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-LEAST_FOLDS, MOST_FOLDS = 2, 50
-MOST_SEED = 2**32 - 1 - MOST_FOLDS
-"""NumPy's limit, with room for a seed a fold."""
-
-
-def check_seed(seed: int) -> None:
-    """Refuse a seed that NumPy would, in the middle of a run.
-
-    Raises:
-        UsageError: it is out of range.
-    """
-    if not 0 <= seed <= MOST_SEED:
-        raise UsageError(f"--seed must be from 0 to {MOST_SEED}. Got {seed} instead.")
-
 
 def available_cores() -> int:
     """Cores this process may use, which in a container are fewer than the machine has."""

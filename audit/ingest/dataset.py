@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from audit.errors import UnauditableError, UsageError
 from audit.ingest.folder import read_folder
+from audit.ingest.naming import printable
 from audit.ingest.table import TABLE_EXTENSIONS, read_table
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def open_dataset(data: Path, labels: Path | None = None, label_column: str = "la
         label_column: the column of the table that holds the labels.
 
     Raises:
-        UsageError: a path does not exist or is of the wrong kind; a table lacks a column.
+        UsageError: a path does not exist or is of the wrong kind; a table lacks a column, or no
+            image that it lists exists.
         UnauditableError: there is no image.
     """
     for path in (data, labels):
@@ -49,7 +51,23 @@ def open_dataset(data: Path, labels: Path | None = None, label_column: str = "la
         raise UsageError(message)
     if ingested.manifest.empty:
         raise UnauditableError(_nothing_found(data, ingested))
+    if labels is not None or not data.is_dir():
+        _refuse_other_paths(ingested, labels or data)
     return ingested
+
+
+def _refuse_other_paths(ingested: Ingested, table: Path) -> None:
+    """Refuse a table of which no path exists: it was written for another folder.
+
+    Where only some are missing, those are findings.
+    """
+    paths = ingested.manifest["path"]
+    if any(map(os.path.exists, paths)):
+        return
+    message = (f"no image of {table} exists: the first was looked for as {printable(paths.iloc[0])}"
+               f". Paths are relative to {ingested.root}; give the folder they begin in as DATA "
+               "with --labels, or correct the paths.")
+    raise UsageError(message)
 
 
 def _nothing_found(data: Path, ingested: Ingested) -> str:

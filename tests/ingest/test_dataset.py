@@ -56,6 +56,23 @@ def test_a_folder_without_images_says_what_was_looked_at(tmp_path, files, words)
         open_dataset(tmp_path)
 
 
+def test_a_table_of_which_no_path_exists_is_for_another_folder(folder, tmp_path):
+    table = tmp_path / "elsewhere.csv"
+    table.write_text("path,label\ndata/cat/1.png,dog\ndata/cat/2.png,dog\n")
+    looked_for = f"{folder}/data/cat/1.png".replace(".", r"\.")
+    with pytest.raises(UsageError, match=rf"no image .*{looked_for}.*relative to {folder};"):
+        open_dataset(folder, table)
+    table.rename(folder / "table.csv")
+    with pytest.raises(UsageError, match=r"no image .*table\.csv exists"):
+        open_dataset(folder / "table.csv")
+
+
+def test_a_table_of_which_some_paths_are_missing_stays_as_it_is(folder, tmp_path):
+    table = tmp_path / "some.csv"
+    table.write_text("path,label\nnowhere.png,dog\ncat/1.png,dog\n")
+    assert len(open_dataset(folder, table).manifest) == 2
+
+
 def test_a_table_without_rows_is_named_as_a_file(tmp_path):
     (tmp_path / "labels.csv").write_text("path,label\n")
     with pytest.raises(UnauditableError, match=r"no images in .*labels\.csv \("):

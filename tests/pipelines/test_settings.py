@@ -7,7 +7,8 @@ import pytest
 
 from audit.errors import UsageError
 from audit.registry import all_checks
-from pipelines.settings import LEAST_FOLDS, MOST_FOLDS, Settings, available_cores, read_config
+from pipelines.seed import LEAST_FOLDS, MOST_FOLDS
+from pipelines.settings import Settings, available_cores, read_config
 
 
 @pytest.mark.parametrize(("given", "words"), [
