@@ -42,6 +42,8 @@ class StoredRun:
         is_own_model: the probabilities came from the user (`--pred-probs`).
         digest: of the data that was audited, see `audit.digest`.
         source: where the images were.
+        held_out: images that the run has not opened: `image_id, split, given_label, group`; None
+            if none were held out.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class StoredRun:
     is_own_model: bool
     digest: str
     source: Source
+    held_out: pd.DataFrame | None = None
 
     def embeddings(self) -> NDArray[np.float32] | None:
         """`(n, d)` in the order of `images`, NaN for images that could not be read."""
@@ -79,7 +82,8 @@ def read_run(path: Path) -> StoredRun:
         classes = tuple(summary["dataset"]["classes"])
         return StoredRun(
             path, images, findings, _probabilities(path, images, classes), classes,
-            about["settings"]["pred_probs"] is not None, about["digest"], _source(about))
+            about["settings"]["pred_probs"] is not None, about["digest"], _source(about),
+            _held_out(path))
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise UsageError(f"the run in {path} cannot be read ({type(error).__name__}: {reason}). "
@@ -103,6 +107,11 @@ def _probabilities(path: Path, images: pd.DataFrame, classes: tuple[str, ...],
     if table["image_id"].tolist() != images["image_id"].tolist():
         raise ValueError("pred_probs.parquet is of other images")
     return table[list(classes)].to_numpy(np.float64)
+
+
+def _held_out(path: Path) -> pd.DataFrame | None:
+    file = path / "held_out.parquet"
+    return pd.read_parquet(file) if file.is_file() else None
 
 
 def _source(about: Mapping[str, Any]) -> Source:

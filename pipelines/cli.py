@@ -162,6 +162,64 @@ def fix(
         print_remedied(Console(), remedy(settings, Stages(Console(stderr=True))), settings)
 
 
+@app.command()
+def train(
+    run_folder: Annotated[Path, typer.Argument(
+        metavar="RUN", help="Folder that `audit run` has written, best with --hold-out.")],
+    out: Annotated[Path | None, typer.Option(
+        help="Folder for the network and what was measured. Default: RUN/training.")] = None,
+    network: Annotated[str, typer.Option(
+        help="auto, scratch, or a network of keras.applications such as mobilenet_v2.")] = "auto",
+    epochs: Annotated[int, typer.Option(help="Times through the data as they came.")] = 10,
+    batch_size: Annotated[int, typer.Option(help="Images an update.")] = 64,
+    learning_rate: Annotated[float | None, typer.Option(
+        help="The highest. Default: what a range test recommends.")] = None,
+    optimizer: Annotated[str, typer.Option(help="adamw, adam or sgd.")] = "adamw",
+    loss: Annotated[str, typer.Option(
+        help="cross_entropy, or generalised_cross_entropy, which bears wrong labels.",
+    )] = "cross_entropy",
+    label_smoothing: Annotated[float, typer.Option(help="From 0 to 0.99.")] = 0.1,
+    patience: Annotated[int, typer.Option(
+        help="Epochs without a better validation loss after which a training ends.")] = 4,
+    side: Annotated[int | None, typer.Option(
+        help="Of the pictures in pixels. Default: what suits the network.")] = None,
+    seeds: Annotated[int, typer.Option(help="Trainings of each, before and after.")] = 3,
+    steps: Annotated[bool, typer.Option(
+        "--steps/--no-steps", help="Train with each kind of remedy added alone too.")] = True,
+    decisions: Annotated[Path | None, typer.Option(help="As in audit fix.")] = None,
+    relabel_above: Annotated[float | None, typer.Option(help="As in audit fix.")] = None,
+    class_floor: Annotated[int | None, typer.Option(help="As in audit fix.")] = None,
+    balance: Annotated[str, typer.Option(help="As in audit fix.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Of all that is drawn at random.")] = 0,
+    workers: Annotated[int | None, typer.Option(
+        help="Processes that read images. Default: one a core.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Train the final network, with the data as they came and remedied, and measure the gain."""
+    with _explained(debug=debug, unfinished="the same command goes on where it stopped."):
+        from rich.console import Console  # noqa: PLC0415
+
+        from audit.training import TrainingSettings  # noqa: PLC0415
+        from pipelines.progress import Stages  # noqa: PLC0415
+        from pipelines.remediate_and_train import train_and_compare  # noqa: PLC0415
+        from pipelines.remedy_dataset import RemedySettings  # noqa: PLC0415
+        from pipelines.settings import available_cores  # noqa: PLC0415
+        from pipelines.train_network import TrainSettings  # noqa: PLC0415
+
+        out = out or run_folder / "training"
+        settings = TrainSettings(
+            RemedySettings(run=run_folder, out=out, decisions=decisions,
+                           relabel_above=relabel_above, class_floor=class_floor, balance=balance,
+                           seed=seed),
+            out, network, seeds, steps,
+            TrainingSettings(
+                epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+                optimizer=optimizer, patience=patience,  # type: ignore[arg-type]
+                label_smoothing=label_smoothing, loss=loss, side=side),  # type: ignore[arg-type]
+            workers if workers is not None else available_cores())
+        train_and_compare(settings, Stages(Console(stderr=True)), Console())
+
+
 def _compare_with_planted(data: Path, run_path: Path) -> None:
     """After an audit of the demo: what was planted against what was found."""
     from pipelines.score_demo import is_demo, print_planted_against_found  # noqa: PLC0415

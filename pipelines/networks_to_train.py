@@ -67,8 +67,8 @@ class NetworkToTrain:
         """The network in words."""
         if self._pretrained is None:
             return f"a small residual network from scratch, at {self._side} px"
-        return (f"{self._pretrained.name} (ImageNet), its last blocks and a new last layer trained, "
-                f"at {self._side} px")
+        return (f"{self._pretrained.name} (ImageNet), its last blocks and a new last layer "
+                f"trained, at {self._side} px")
 
     def prepare(self, training: Examples, classes: int) -> None:
         """Build the network for these pictures and classes."""

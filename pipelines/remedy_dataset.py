@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
 from audit.errors import UnauditableError, UsageError
-from audit.ingest import open_dataset, printable
+from audit.ingest import TEST, open_dataset, printable
 from audit.remedies import (
     AUTO,
     MODES,
@@ -40,7 +41,6 @@ from pipelines.seed import check_seed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pandas as pd
     from numpy.typing import NDArray
     from rich.console import Console
 
@@ -116,9 +116,7 @@ def remedy(settings: RemedySettings, stages: Stages) -> Remedied:
         sources = find_sources(run)
         refuse_target(settings.out, run.path, run.source.data, sources["path"])
     plan = plan_remedies(run, settings)
-    choice = Choice(settings.balance, "asked for")
-    if settings.balance == AUTO:
-        choice = _choose(run, plan, settings.seed, stages)
+    choice = choose_strategy(run, plan, settings, stages)
     plan = balance_plan(plan, choice.strategy, settings.seed)
     sources = sources.set_index("image_id").loc[plan["image_id"]]
     files = 0 if settings.mode == "manifest" else int(plan["repeat"].sum())
@@ -141,6 +139,14 @@ def plan_remedies(run: StoredRun, settings: RemedySettings) -> pd.DataFrame:
     return make_plan(case, Options(decisions, settings.relabel_above, settings.class_floor))
 
 
+def choose_strategy(run: StoredRun, plan: pd.DataFrame, settings: RemedySettings, stages: Stages,
+                    ) -> Choice:
+    """How classes are balanced: as asked for, or by trying."""
+    if settings.balance == AUTO:
+        return _choose(run, plan, settings.seed, stages)
+    return Choice(settings.balance, "asked for")
+
+
 def find_sources(run: StoredRun) -> pd.DataFrame:
     """The images of a run where they are now: `image_id`, `path`, and `file_bytes` when audited.
 
@@ -159,6 +165,10 @@ def find_sources(run: StoredRun) -> pd.DataFrame:
                          "Run the audit again.") from error
     facts = ["image_id", "given_label", "split"]
     known = run.images[[*facts, "file_bytes"]]
+    if run.held_out is not None:  # nothing is known of them but that they are there
+        known = pd.concat([known, run.held_out[facts].assign(file_bytes=0)], ignore_index=True)
+        manifest = manifest.assign(split=manifest["split"].mask(
+            manifest["image_id"].isin(run.held_out["image_id"]), TEST))
     both = manifest[[*facts, "path"]].merge(known, on="image_id", how="outer",
                                             suffixes=("", "_audited"), indicator=True)
     for side, what in (("right_only", "are not there any more"), ("left_only", "have come")):

@@ -13,14 +13,13 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from audit.remedies import LOGIT_ADJUSTMENT, balance_plan
-from audit.stored_run import StoredRun, read_run
 
 from audit.errors import UnauditableError, UsageError
 from audit.ingest import TEST
 from audit.measures import UNREADABLE
+from audit.remedies import LOGIT_ADJUSTMENT, balance_plan
 from audit.rundir import RunDir
+from audit.stored_run import StoredRun, read_run
 from audit.training import (
     CHECKPOINT,
     Arm,
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from audit.imagestore import TensorStore
@@ -51,6 +51,10 @@ if TYPE_CHECKING:
 MOST_SEEDS = 20
 TRUSTED_SHARE = 0.2
 """Of the images whose labels are believed, held out where the data have no test split."""
+
+LEAST_UPDATES = 30
+"""An epoch of a few hundred images goes through them more than once: else ten epochs are too few
+updates for any network."""
 
 WEIGHTS, LOGITS = "weights.npz", "logits.npy"
 
@@ -97,6 +101,7 @@ class Trained:
         network: what was trained, in words.
         learning_rate: the highest, and the range test it came from, if there was one.
         notes: sentences about the test images.
+        model: the Keras network that was trained, with whatever weights it has now.
     """
 
     arms: Sequence[Arm]
@@ -108,6 +113,7 @@ class Trained:
     learning_rate: float
     range_test: RangeTest | None
     notes: tuple[str, ...]
+    model: Any
 
 
 @dataclass(frozen=True)
@@ -181,8 +187,8 @@ def _read_pictures(settings: TrainSettings, run: StoredRun, plan: pd.DataFrame,
         raise UnauditableError("no image is left to test on: all are unreadable, copies of "
                                "images to train on, or of classes without such images.")
     if copies.any():
-        notes = (*notes, f"{copies.sum():,} test images are copies of images to train on and do "
-                         "not count.")
+        note = f"{copies.sum():,} test images are copies of images to train on and do not count."
+        notes = (*notes, note)
     return _Data(plan, labels, tested[fit_to_test], trainable, readable[:count], tensors,
                  tuple(sorted(learned | set(plan["label"][trainable]))), notes)
 
@@ -191,13 +197,14 @@ def _choose_tested(run: StoredRun, plan: pd.DataFrame, held_out: pd.DataFrame | 
                    ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Rows to test on: what was held out, or the test split, or a fifth of the trusted images."""
     if held_out is not None:
-        return np.arange(len(plan), len(plan) + len(held_out)), (
-            f"Measured on {len(held_out):,} images that were held out before the audit.",)
+        note = f"Measured on {len(held_out):,} images that were held out before the audit."
+        return np.arange(len(plan), len(plan) + len(held_out)), (note,)
     rows = np.flatnonzero(plan["split"] == TEST)
     if len(rows):
-        return rows, (f"Measured on the test split, {len(rows):,} images. No network was trained "
-                      "on them, but the audit that judged the other labels had learned from them: "
-                      "`audit run --hold-out test` keeps them out of that too.",)
+        note = (f"Measured on the test split, {len(rows):,} images. No network was trained on "
+                "them, but the audit that judged the other labels had learned from them: "
+                "`audit run --hold-out test` keeps them out of that too.")
+        return rows, (note,)
     judged = set(run.images["image_id"][run.images["predicted_label"] != ""])
     trusted = (plan["image_id"].isin(judged) & (plan["rule"] == "none")
                & (plan["split"] != "val")).to_numpy()
@@ -206,10 +213,10 @@ def _choose_tested(run: StoredRun, plan: pd.DataFrame, held_out: pd.DataFrame | 
     for name in sorted(set(plan["given_label"])):
         own = np.flatnonzero(trusted & (plan["given_label"] == name).to_numpy())
         chosen += random.permutation(own)[:round(TRUSTED_SHARE * len(own))].tolist()
-    return np.sort(np.array(chosen, np.int64)), (
-        f"The data have no test split. Measured on {len(chosen):,} images whose labels the audit "
-        "believes; it had seen them, and networks like what it believes. For a figure that nothing "
-        "has touched: audit run --hold-out 0.2, then audit train.",)
+    note = (f"The data have no test split. Measured on {len(chosen):,} images whose labels the "
+            "audit believes; it had seen them, and networks like what it believes. For a figure "
+            "that nothing has touched: audit run --hold-out 0.2, then audit train.")
+    return np.sort(np.array(chosen, np.int64)), (note,)
 
 
 def _copies_of_training(measures: pd.DataFrame, trained: NDArray[np.int64],
@@ -224,7 +231,7 @@ def _train_all(settings: TrainSettings, network: NetworkToTrain, data: _Data,
                arms: Sequence[Arm], out: RunDir, stages: Stages) -> Trained:
     """Train each arm with each seed, unless that was done before."""
     first = arms[0]
-    updates = max(1, -(-len(first.rows) // settings.training.batch_size))
+    updates = max(LEAST_UPDATES, -(-len(first.rows) // settings.training.batch_size))
     training = data.examples(first.rows, first.labels, first.weights)
     network.prepare(training, len(data.classes))
     _same_as_before(out, settings, network, data, arms)
@@ -247,7 +254,7 @@ def _train_all(settings: TrainSettings, network: NetworkToTrain, data: _Data,
         logits.append(answers)
         histories.append(epochs)
     return Trained(arms, np.array(logits), test.labels, data.classes, histories, network.words,
-                   rate, tested, data.notes)
+                   rate, tested, data.notes, network.trainer.network)
 
 
 def _train_one(network: NetworkToTrain, data: _Data, arm: Arm, seed: int, folder: Path,
@@ -271,14 +278,18 @@ def _train_one(network: NetworkToTrain, data: _Data, arm: Arm, seed: int, folder
     return found
 
 
-def save_network(settings: TrainSettings, network: Any, classes: Sequence[str], folder: Path,
-                 ) -> Path:
-    """Save the network with the weights that lie in `folder`."""
-    with np.load(folder / WEIGHTS) as stored:
-        network.set_weights([stored[name] for name in stored.files])
-    path = settings.out / "network.keras"
-    temporary = path.with_name(".network.tmp.keras")
-    to_save(network, classes).save(temporary)
+def save_network(trained: Trained, arm: int, out: Path) -> Path:
+    """Save the network of an arm: that of the seed with the lowest validation loss."""
+    def loss(folder: Path) -> float:
+        epochs = json.loads((folder / "history.json").read_text(encoding="utf-8"))
+        return min(float(one["validation_loss"]) for one in epochs)
+
+    best = min(sorted((out / "arms" / trained.arms[arm].name).glob("seed-*")), key=loss)
+    with np.load(best / WEIGHTS) as stored:
+        trained.model.set_weights([stored[name] for name in stored.files])
+    path = out / "network.keras"
+    temporary = out / ".network.tmp.keras"
+    to_save(trained.model, trained.classes).save(temporary)
     temporary.replace(path)
     return path
 

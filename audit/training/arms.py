@@ -89,10 +89,10 @@ def make_arms(plan: pd.DataFrame, trainable: NDArray[np.bool_], readable: NDArra
     everything = np.ones(len(plan), bool)
     repeat, weight = plan["repeat"].to_numpy(np.int64), plan["weight"].to_numpy(float)
     found = [
-        arm("as-it-came", "the data as they came", everything, given),
-        arm("files", "copies, conflicts and unreadable files out", ~(dropped & about_files),
+        arm("as-it-came", "data as they came", everything, given),
+        arm("files", "copies, conflicts out", ~(dropped & about_files),
             given),
-        arm("labels", "suspected labels dropped or corrected", ~dropped, label),
+        arm("labels", "labels dropped or corrected", ~dropped, label),
         arm("balance", "classes balanced", ~dropped, label, repeat, weight,
             adjusts=adjusts_logits)]
     different = [found[0]]

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import stdtrit
 
 from audit.intervals import DEVIATIONS_90, wilson
 from audit.mean_recall import mean_recall, paired_difference
+from audit.types import Difference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from audit.types import Difference
 
     Floats = NDArray[np.floating]
     Labels = NDArray[np.int64]
@@ -68,8 +69,9 @@ def score(logits: Floats, labels: Labels) -> Score:
 def differences(before: Floats, after: Floats, labels: Labels) -> tuple[Difference, Difference]:
     """Accuracy and balanced accuracy before and after, each with a 90 % interval.
 
-    The variance is that of the change of an image and that between seeds (see
-    `audit.mean_recall.paired_difference`).
+    The variance is that of the change of an image (see `audit.mean_recall.paired_difference`) and
+    that between seeds, with Student's t for their small number. Of one seed nothing is known of
+    the latter, and the interval is too narrow.
 
     Args:
         before: `(seeds, n, classes)` logits.
@@ -79,8 +81,21 @@ def differences(before: Floats, after: Floats, labels: Labels) -> tuple[Differen
     first = before.argmax(axis=2) == labels
     second = after.argmax(axis=2) == labels
     # Of one class alone the mean recall is the accuracy.
-    return (paired_difference(np.zeros(len(labels), np.int64), first, second),
-            paired_difference(labels, first, second))
+    return (_difference(first, second, np.zeros(len(labels), np.int64)),
+            _difference(first, second, labels))
+
+
+def _difference(before: NDArray[np.bool_], after: NDArray[np.bool_], labels: Labels) -> Difference:
+    found = paired_difference(labels, before, after)
+    seeds = len(before)
+    if seeds == 1:
+        return found
+    by_seed = [mean_recall(labels, second) - mean_recall(labels, first)
+               for first, second in zip(before, after, strict=True)]
+    error = float(np.var(by_seed, ddof=1)) / seeds
+    wider = float(stdtrit(seeds - 1, 0.95)) ** 2 - DEVIATIONS_90**2
+    reach = (((found.high - found.low) / 2) ** 2 + wider * error) ** 0.5
+    return Difference(found.before, found.after, found.change - reach, found.change + reach)
 
 
 def calibration_error(probabilities: Floats, labels: Labels) -> float:

@@ -18,18 +18,16 @@ class EventLog:
     """Appends the figures of each epoch to a folder that TensorBoard reads."""
 
     def __init__(self, folder: Path) -> None:
-        """Name the folder; nothing is written yet."""
-        self._folder = folder
+        """Begin a file in the folder; one that is there already is left, and shown with it."""
+        self._writer = load_tensorflow().summary.create_file_writer(str(folder))
 
     def write(self, figures: Mapping[str, float]) -> None:
         """Write the figures of an epoch, whose number is `figures["epoch"]`."""
         tensorflow = load_tensorflow()
-        metadata = tensorflow.compat.v1.SummaryMetadata(
-            plugin_data={"plugin_name": SCALARS})
-        writer = tensorflow.summary.create_file_writer(str(self._folder))
-        with writer.as_default():
+        metadata = tensorflow.compat.v1.SummaryMetadata(plugin_data={"plugin_name": SCALARS})
+        with self._writer.as_default():
             for name, value in figures.items():
                 if name != "epoch":
                     tensorflow.summary.write(name, tensorflow.constant(value),
                                              int(figures["epoch"]), metadata=metadata)
-        writer.close()
+        self._writer.flush()

@@ -122,7 +122,7 @@ class Trainer:
                     network.stop_training = True
 
         network.fit(batches, epochs=end, initial_epoch=begin, steps_per_epoch=self._updates,
-                    callbacks=[Each()], verbose=0)
+                    callbacks=[Each()], shuffle=False, verbose=0)
 
 
 def predict(network: Any, examples: Examples, batch_size: int) -> Floats:
@@ -152,6 +152,7 @@ class _Watch:
         self._standing = standing
         self._path = path
         self._variables = variables
+        self._events = EventLog(path.parent / "tensorboard")
         self._begun = time.perf_counter()
 
     def is_last(self, network: Any, training_loss: float) -> bool:
@@ -172,7 +173,7 @@ class _Watch:
         has_stalled = standing.epoch - standing.best_epoch >= self._settings.patience
         standing.is_over = has_stalled or standing.epoch >= self._settings.epochs
         _write_history(self._path.with_name("history.csv"), standing)
-        EventLog(self._path.parent / "tensorboard").write(standing.history[-1])
+        self._events.write(standing.history[-1])
         save(self._path, standing, self._variables)
         return standing.is_over
 

@@ -25,6 +25,10 @@ FILTERS = (32, 64, 128)
 LARGE_SIDE = 64
 """Pictures of more pixels are halved before the first block: else most of the time goes there."""
 
+MOMENTUM = 0.9
+"""Of the running statistics. Keras has 0.99, which after a few hundred updates still holds where
+they began."""
+
 _TOLERANCE = 1e-3
 CLASS_NAMES = "class_names"
 """Name of the layer of a saved model that knows the classes."""
@@ -83,7 +87,7 @@ def from_scratch(side: int, classes: int, dropout: float, mean: NDArray[np.float
                            kernel_initializer="he_normal")(scaled)
     for filters in FILTERS:
         hidden = _block(hidden, filters)
-    hidden = layers.Activation("relu")(layers.BatchNormalization()(hidden))
+    hidden = layers.Activation("relu")(_normalised(hidden))
     hidden = layers.GlobalAveragePooling2D()(hidden)
     hidden = layers.Dropout(dropout, seed=0)(hidden)
     logits = layers.Dense(classes, kernel_initializer="glorot_uniform",
@@ -103,7 +107,8 @@ def to_save(network: Any, classes: Sequence[str], shift: NDArray[np.float32] | N
     side = network.input_shape[1]
     pictures = keras.Input((None, None, 3), name="pictures")
     resized = keras.layers.Resizing(side, side, antialias=True)(pictures)
-    logits = network(resized)
+    # Without how it was compiled, which is of the training and cannot be saved.
+    logits = keras.Model(network.input, network.output, name="network")(resized)
     if shift is not None:
         logits = keras.layers.Rescaling(1.0, offset=shift.tolist())(logits)
     probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
@@ -151,19 +156,23 @@ def _freeze(base: Any, side: int) -> None:
         layer.trainable = has_passed and not isinstance(layer, keras.layers.BatchNormalization)
 
 
+def _normalised(hidden: Any) -> Any:
+    return load_keras().layers.BatchNormalization(momentum=MOMENTUM)(hidden)
+
+
 def _block(hidden: Any, filters: int) -> Any:
     """Two convolutions beside a shortcut, at half the side where the filters grow."""
     keras = load_keras()
     layers = keras.layers
     grows = hidden.shape[-1] != filters
-    ready = layers.Activation("relu")(layers.BatchNormalization()(hidden))
+    ready = layers.Activation("relu")(_normalised(hidden))
     shortcut = hidden
     if grows:
         shortcut = layers.Conv2D(filters, 1, strides=2, use_bias=False,
                                  kernel_initializer="he_normal")(ready)
     out = layers.Conv2D(filters, 3, strides=2 if grows else 1, padding="same", use_bias=False,
                         kernel_initializer="he_normal")(ready)
-    out = layers.Activation("relu")(layers.BatchNormalization()(out))
+    out = layers.Activation("relu")(_normalised(out))
     out = layers.Conv2D(filters, 3, padding="same", use_bias=False,
                         kernel_initializer="he_normal")(out)
     return layers.Add()([shortcut, out])
