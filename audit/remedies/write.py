@@ -70,14 +70,15 @@ def remedied_csv(plan: pd.DataFrame, paths: Sequence[str]) -> str:
         UsageError: a path is not UTF-8, which no CSV can hold.
     """
     rows = plan.index.repeat(plan["repeat"])
-    table = pd.DataFrame({
-        "path": [paths[row] for row in rows], "label": plan["label"][rows].to_numpy(),
-        "split": plan["split"][rows].to_numpy(), "weight": plan["weight"][rows].to_numpy()})
+    used = [paths[row] for row in rows]
     try:
-        "".join(table["path"]).encode()
+        "".join(used).encode()
     except UnicodeEncodeError as error:
         raise UsageError("a path of the data is not UTF-8, which no table can hold. Take --mode "
                          "symlink or copy.") from error
+    table = pd.DataFrame({
+        "path": used, "label": plan["label"][rows].to_numpy(),
+        "split": plan["split"][rows].to_numpy(), "weight": plan["weight"][rows].to_numpy()})
     # Quotes, since the writer would leave a cell with a carriage return without.
     return str(table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC))
 
