@@ -142,7 +142,10 @@ def plan_remedies(run: StoredRun, settings: RemedySettings) -> pd.DataFrame:
 
 
 def find_sources(run: StoredRun) -> pd.DataFrame:
-    """The images of a run where they are now: `image_id`, `path`, and `file_bytes` when audited.
+    """The images of a run where they are now.
+
+    Returns:
+        `image_id`, `path`, and, as audited, `file_bytes` and `group`.
 
     Raises:
         UsageError: they are gone, or are not the images that were audited.
@@ -158,7 +161,7 @@ def find_sources(run: StoredRun) -> pd.DataFrame:
         raise UsageError(f"{error} The run audited {len(run.images):,} images there. "
                          "Run the audit again.") from error
     facts = ["image_id", "given_label", "split"]
-    known = run.images[[*facts, "file_bytes"]]
+    known = run.images[[*facts, "file_bytes", "group"]]
     both = manifest[[*facts, "path"]].merge(known, on="image_id", how="outer",
                                             suffixes=("", "_audited"), indicator=True)
     for side, what in (("right_only", "are not there any more"), ("left_only", "have come")):
@@ -166,7 +169,7 @@ def find_sources(run: StoredRun) -> pd.DataFrame:
     _refuse(both["image_id"][(both["given_label"] != both["given_label_audited"])
                              | (both["split"] != both["split_audited"])],
             "have another label or split", source.data)
-    return both[["image_id", "path", "file_bytes"]]
+    return both[["image_id", "path", "file_bytes", "group"]]
 
 
 def _refuse(names: pd.Series, what: str, data: Path) -> None:

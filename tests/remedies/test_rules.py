@@ -190,7 +190,8 @@ def test_what_holds_of_every_plan(drawn):
     assert plan["reason"].ne("").all()
     locked = plan[~case.editable]
     assert (locked["label"] == locked["given_label"]).all()
-    assert ((locked["action"] == "keep") | (locked["rule"] == "unreadable_file")).all()
+    unreadable = case.images["status"][~case.editable] == "unreadable"
+    assert ((locked["action"] == "drop") == unreadable).all()
     for row, decision in options.decisions.items():
         if case.editable[row]:
             assert (plan["action"][row] == "drop") == (decision.decision == "exclude")

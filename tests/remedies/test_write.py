@@ -35,7 +35,7 @@ def source(tmp_path):
         plan.loc[row, "file_sha256"] = sha256(path.read_bytes()).hexdigest()
         paths.append(str(path))
         sizes.append(path.stat().st_size)
-    return plan, pd.DataFrame({"path": paths, "file_bytes": sizes})
+    return plan, pd.DataFrame({"path": paths, "file_bytes": sizes, "group": ""})
 
 
 def write(out, mode, source):
@@ -65,13 +65,17 @@ def test_a_manifest_has_a_row_for_each_repetition(source, tmp_path):
     assert table["path"].tolist() == [source[1]["path"][row] for row in (0, 0, 1)]
     assert table["label"].tolist() == ["cat", "cat", "dog"]
     assert table["weight"].tolist() == [1, 1, 1]
+    assert "group" not in table
+    write(tmp_path / "out", "manifest", (source[0], source[1].assign(group=["p", "q", "q"])))
+    table = pd.read_csv(tmp_path / "out" / "remedied.csv")
+    assert table["group"].tolist() == ["p", "p", "q"]
     assert not (tmp_path / "out" / IMAGES).exists()
 
 
 def test_labels_come_back_from_a_manifest_as_they_are(tmp_path):
     labels = ["=1+1", "-x", 'a "b", c', "NA", "line\rbreak"]
     plan = plan_of(build_case([{"given_label": label} for label in labels]))
-    (tmp_path / "a.csv").write_bytes(remedied_csv(plan, ["/p"] * 5).encode())
+    (tmp_path / "a.csv").write_bytes(remedied_csv(plan, ["/p"] * 5, [""] * 5).encode())
     table = pd.read_csv(tmp_path / "a.csv", dtype=str, keep_default_na=False)
     assert table["label"].tolist() == labels
 
