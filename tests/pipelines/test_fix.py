@@ -224,6 +224,15 @@ def test_a_table_whose_labels_changed_since_is_refused(moved, tmp_path):
         fixed(moved, tmp_path / "out")
 
 
+def test_a_run_without_predictions_still_has_its_other_remedies(moved, tmp_path):
+    (moved / "run" / "pred_probs.parquet").unlink()
+    images = pd.read_parquet(moved / "run" / "images.parquet")
+    images["is_label_issue"] = pd.Series(pd.NA, images.index, "boolean")
+    images.to_parquet(moved / "run" / "images.parquet")
+    plan = fixed(moved, tmp_path / "out", relabel_above=0.6).plan
+    assert set(plan["image_id"][plan["action"] != "keep"]) == {COPY, BROKEN}
+
+
 def test_without_embeddings_nothing_can_be_tried(moved, tmp_path):
     (moved / "run" / "embeddings.npy").unlink()
     choice = fixed(moved, tmp_path / "out", balance="auto").choice
