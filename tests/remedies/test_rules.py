@@ -176,7 +176,7 @@ def cases(draw):
 
 
 @given(cases())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_holds_of_every_plan(drawn):
     case, options = drawn
     plan = plan_of(case, options.decisions, relabel_above=options.relabel_above,
