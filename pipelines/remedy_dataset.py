@@ -148,7 +148,10 @@ def choose_strategy(run: StoredRun, plan: pd.DataFrame, settings: RemedySettings
 
 
 def find_sources(run: StoredRun) -> pd.DataFrame:
-    """The images of a run where they are now: `image_id`, `path`, and `file_bytes` when audited.
+    """The images of a run where they are now.
+
+    Returns:
+        `image_id`, `path`, and, as audited, `file_bytes` and `group`.
 
     Raises:
         UsageError: they are gone, or are not the images that were audited.
@@ -164,9 +167,10 @@ def find_sources(run: StoredRun) -> pd.DataFrame:
         raise UsageError(f"{error} The run audited {len(run.images):,} images there. "
                          "Run the audit again.") from error
     facts = ["image_id", "given_label", "split"]
-    known = run.images[[*facts, "file_bytes"]]
+    known = run.images[[*facts, "file_bytes", "group"]]
     if run.held_out is not None:  # nothing is known of them but that they are there
-        known = pd.concat([known, run.held_out[facts].assign(file_bytes=0)], ignore_index=True)
+        known = pd.concat([known, run.held_out[[*facts, "group"]].assign(file_bytes=0)],
+                          ignore_index=True)
         manifest = manifest.assign(split=manifest["split"].mask(
             manifest["image_id"].isin(run.held_out["image_id"]), TEST))
     both = manifest[[*facts, "path"]].merge(known, on="image_id", how="outer",
@@ -176,7 +180,7 @@ def find_sources(run: StoredRun) -> pd.DataFrame:
     _refuse(both["image_id"][(both["given_label"] != both["given_label_audited"])
                              | (both["split"] != both["split_audited"])],
             "have another label or split", source.data)
-    return both[["image_id", "path", "file_bytes"]]
+    return both[["image_id", "path", "file_bytes", "group"]]
 
 
 def _refuse(names: pd.Series, what: str, data: Path) -> None:

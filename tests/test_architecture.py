@@ -101,9 +101,11 @@ def test_tensorflow_and_cleanlab_stay_in_their_rooms(path):
      {"tensorflow", "keras", "cleanlab", "matplotlib"}),
     ("import audit.representations, pipelines.audit_dataset",
      {"tensorflow", "keras", "cleanlab", "matplotlib"}),
+    ("import pipelines.remedy_dataset",
+     {"tensorflow", "keras", "cleanlab", "matplotlib", "sklearn", "imblearn"}),
     ("import pipelines.cli; pipelines.cli.app(['--help'], standalone_mode=False)",
      {"tensorflow", "keras", "cleanlab", "matplotlib", "pandas", "numpy", "sklearn"}),
-], ids=["checks", "pipeline", "help"])
+], ids=["checks", "pipeline", "fix", "help"])
 def test_slow_imports_wait_until_they_are_needed(code, absent):
     script = f"{code}\nimport sys\nprint('LOADED', *(one for one in sys.modules if '.' not in one))"
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True,

@@ -71,10 +71,13 @@ def rule_decisions(case: Case, options: Options, settled: Mapping[int, Ruling],
     """
     del settled
     given = case.images["given_label"].to_numpy()
+    unreadable = (case.images["status"] == "unreadable").to_numpy()
     rulings = {}
     for row, decision in options.decisions.items():
         note = f': "{decision.note}"' if decision.note else ""
         by = decision.reviewer
+        if not case.editable[row] and unreadable[row]:
+            continue  # dropped by the next rule, whatever was decided: see there
         if not case.editable[row]:
             changes = decision.decision == EXCLUDE or decision.label not in {"", given[row]}
             rulings[row] = Ruling("keep", given[row], "review", (

@@ -34,7 +34,7 @@ def write_remedied(out: Path, mode: str, plan: pd.DataFrame, sources: pd.DataFra
         out: folder; must have passed `staging.refuse_target`.
         mode: `manifest` (a table), `symlink` or `copy` (a tree of class folders).
         plan: schema `tables.PLAN`.
-        sources: in the order of the plan, the `path` and `file_bytes` of each image.
+        sources: in the order of the plan, the `path`, `file_bytes` and `group` of each image.
         about: more for plan.json.
         advance: told how many images are done.
 
@@ -48,7 +48,8 @@ def write_remedied(out: Path, mode: str, plan: pd.DataFrame, sources: pd.DataFra
         folder = RunDir(stage)
         placed = [] if mode == MANIFEST else lay_out(plan, paths)
         if mode == MANIFEST:
-            folder.write("remedied.csv", remedied_csv(plan, paths).encode())
+            table = remedied_csv(plan, paths, sources["group"].tolist())
+            folder.write("remedied.csv", table.encode())
         else:
             _write_tree(stage / IMAGES, mode, plan, paths, placed, advance)
         folder.write_table("plan", plan)
@@ -60,8 +61,8 @@ def write_remedied(out: Path, mode: str, plan: pd.DataFrame, sources: pd.DataFra
                 if name in set(kept)}})
 
 
-def remedied_csv(plan: pd.DataFrame, paths: Sequence[str]) -> str:
-    """`path,label,split,weight`, a row for each image and repetition: a table for `audit run`.
+def remedied_csv(plan: pd.DataFrame, paths: Sequence[str], groups: Sequence[str]) -> str:
+    """`path,label,split,weight[,group]`, a row for each image and repetition, for `audit run`.
 
     Cells stand as they are: a label that began with an apostrophe, as spreadsheets need for text
     like `=1+1`, would be another class.
@@ -70,14 +71,17 @@ def remedied_csv(plan: pd.DataFrame, paths: Sequence[str]) -> str:
         UsageError: a path is not UTF-8, which no CSV can hold.
     """
     rows = plan.index.repeat(plan["repeat"])
-    table = pd.DataFrame({
-        "path": [paths[row] for row in rows], "label": plan["label"][rows].to_numpy(),
-        "split": plan["split"][rows].to_numpy(), "weight": plan["weight"][rows].to_numpy()})
+    used = [paths[row] for row in rows]
     try:
-        "".join(table["path"]).encode()
+        "".join(used).encode()
     except UnicodeEncodeError as error:
         raise UsageError("a path of the data is not UTF-8, which no table can hold. Take --mode "
                          "symlink or copy.") from error
+    table = pd.DataFrame({
+        "path": used, "label": plan["label"][rows].to_numpy(),
+        "split": plan["split"][rows].to_numpy(), "weight": plan["weight"][rows].to_numpy()})
+    if any(groups):
+        table["group"] = [groups[row] for row in rows]
     # Quotes, since the writer would leave a cell with a carriage return without.
     return str(table.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC))
 
