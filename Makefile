@@ -54,6 +54,11 @@ fix: $(RUNTIME)  ## A remedied dataset of RUN=folder of a run, in OUT (default R
 	@test -n "$(RUN)" || { echo "make: give a run, as in: make fix RUN=reports/photos/latest" >&2; exit 2; }
 	@$(BIN)/audit fix "$(RUN)" --out "$(OUT)" $(ARGS)
 
+.PHONY: train
+train: $(RUNTIME)  ## The final network of RUN, before and after the remedies, and what was gained; see docs/train.md
+	@test -n "$(RUN)" || { echo "make: give a run, as in: make train RUN=reports/photos/latest" >&2; exit 2; }
+	@$(BIN)/audit train "$(RUN)" $(ARGS)
+
 .PHONY: checks
 checks: $(RUNTIME)  ## List every check; ARGS=CODE explains one
 	@$(BIN)/audit checks $(ARGS)

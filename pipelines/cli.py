@@ -48,7 +48,7 @@ def run(
         help="auto, patches, a network of keras.applications such as mobilenet_v2, or your own: "
              "MODEL.keras or FILE.py:FUNCTION.")] = "auto",
     effort: Annotated[str, typer.Option(
-        help="low (under a minute for 10,000 small images), normal (minutes) or high.",
+        help="low (about a minute for 10,000 small images), normal (minutes) or high.",
     )] = "normal",
     folds: Annotated[int, typer.Option(help="Folds of the cross-validation.")] = 5,
     seed: Annotated[int, typer.Option(help="Same data, seed and versions: same findings.")] = 0,
@@ -134,6 +134,9 @@ def fix(
     relabel_above: Annotated[float | None, typer.Option(
         help="Correct a suspected label where another class has at least this probability; else "
              "it is dropped.")] = None,
+    suspects: Annotated[str, typer.Option(
+        help="drop, or weigh: suspected labels stay, and each label counts as much as it is "
+             "believed.")] = "drop",
     class_floor: Annotated[int | None, typer.Option(
         help="Images a class keeps when suspected labels go. Default: 20, and half of what it "
              "had.")] = None,
@@ -158,7 +161,8 @@ def fix(
 
         settings = RemedySettings(
             run=run_folder, out=out, mode=mode, decisions=decisions, relabel_above=relabel_above,
-            class_floor=class_floor, include_eval=include_eval, balance=balance, seed=seed)
+            class_floor=class_floor, include_eval=include_eval, balance=balance,
+            suspects=suspects, seed=seed)
         print_remedied(Console(), remedy(settings, Stages(Console(stderr=True))), settings)
 
 
@@ -188,6 +192,7 @@ def train(
         "--steps/--no-steps", help="Train with each kind of remedy added alone too.")] = True,
     decisions: Annotated[Path | None, typer.Option(help="As in audit fix.")] = None,
     relabel_above: Annotated[float | None, typer.Option(help="As in audit fix.")] = None,
+    suspects: Annotated[str, typer.Option(help="As in audit fix.")] = "drop",
     class_floor: Annotated[int | None, typer.Option(help="As in audit fix.")] = None,
     balance: Annotated[str, typer.Option(help="As in audit fix.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of all that is drawn at random.")] = 0,
@@ -210,7 +215,7 @@ def train(
         settings = TrainSettings(
             RemedySettings(run=run_folder, out=out, decisions=decisions,
                            relabel_above=relabel_above, class_floor=class_floor, balance=balance,
-                           seed=seed),
+                           suspects=suspects, seed=seed),
             out, network, seeds, steps,
             TrainingSettings(
                 epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,

@@ -128,5 +128,6 @@ def choose_network(name: str, settings: TrainingSettings, say: Callable[[str], N
     """
     if name == SCRATCH or (name == AUTO and not weights_on_disk(DEFAULT_PRETRAINED)):
         return NetworkToTrain(None, settings)
-    return NetworkToTrain(load_pretrained(DEFAULT_PRETRAINED if name == AUTO else name, say),
-                          settings)
+    return NetworkToTrain(
+        load_pretrained(DEFAULT_PRETRAINED if name == AUTO else name, say, "network", SCRATCH),
+        settings)

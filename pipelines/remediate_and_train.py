@@ -45,18 +45,23 @@ for name in sys.argv[1:]:
 
 def train_and_compare(settings: TrainSettings, stages: Stages, console: Console,
                       ) -> tuple[Trained, Verdict]:
-    """Train before and after, save the network and training.json, and print what was gained.
+    """Train before and after, save the network, training.json and training.html, and print it.
 
     Raises:
         UsageError: an option or a path is wrong, or the data are not what was audited.
         UnauditableError: there is nothing to train on or to test on.
     """
+    from audit.render import render_training  # noqa: PLC0415 - slow
+
     trained = train(settings, stages)
     verdict = judge(trained)
     network = save_network(trained, verdict.saved_arm, settings.out)
     out = RunDir(settings.out)
     out.write("load_network.py", EXAMPLE.encode())
-    out.write_json("training.json", as_json(trained, verdict))
+    told = as_json(trained, verdict)
+    out.write_json("training.json", told)
+    out.write("training.html", render_training(told, trained.histories, EXAMPLE).encode(
+        "utf-8", "backslashreplace"))
     print_training(console, trained, verdict, network)
     return trained, verdict
 

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 FOLDS = 5
 """Of the trials of `--balance auto`."""
 
+DROP, WEIGH = "drop", "weigh"
+SUSPECTS = (DROP, WEIGH)
+
 LEAST_SURE = 0.5
 """Below it another class may be as probable."""
 
@@ -65,6 +68,7 @@ class RemedySettings:
     class_floor: int | None = None
     include_eval: bool = False
     balance: str = NONE
+    suspects: str = DROP
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -74,6 +78,9 @@ class RemedySettings:
         if self.balance not in {*STRATEGIES, AUTO}:
             raise UsageError(f'--balance must be {", ".join((*STRATEGIES, AUTO))}. '
                              f'Got "{self.balance}" instead.')
+        if self.suspects not in SUSPECTS:
+            raise UsageError(f'--suspects must be {", ".join(SUSPECTS)}. '
+                             f'Got "{self.suspects}" instead.')
         if self.relabel_above is not None and not LEAST_SURE < self.relabel_above <= 1:
             raise UsageError("--relabel-above must be above 0.5 and at most 1. "
                              f"Got {self.relabel_above:g} instead.")
@@ -86,7 +93,8 @@ class RemedySettings:
     def as_json(self) -> dict[str, object]:
         """The options as plan.json records them: nothing that differs between machines."""
         return {"relabel_above": self.relabel_above, "class_floor": self.class_floor,
-                "include_eval": self.include_eval, "balance": self.balance, "seed": self.seed,
+                "include_eval": self.include_eval, "balance": self.balance,
+                "suspects": self.suspects, "seed": self.seed,
                 "decisions": None if self.decisions is None else printable(self.decisions.name)}
 
 
@@ -136,7 +144,8 @@ def plan_remedies(run: StoredRun, settings: RemedySettings) -> pd.DataFrame:
                       is_own_model=run.is_own_model, include_eval=settings.include_eval)
     decisions = ({} if settings.decisions is None
                  else match_decisions(case, read_decisions(settings.decisions)))
-    return make_plan(case, Options(decisions, settings.relabel_above, settings.class_floor))
+    return make_plan(case, Options(decisions, settings.relabel_above, settings.class_floor,
+                                   weighs=settings.suspects == WEIGH))
 
 
 def choose_strategy(run: StoredRun, plan: pd.DataFrame, settings: RemedySettings, stages: Stages,
@@ -191,7 +200,7 @@ def _refuse(names: pd.Series, what: str, data: Path) -> None:
 
 def _choose(run: StoredRun, plan: pd.DataFrame, seed: int, stages: Stages) -> Choice:
     """Try the strategies on the images to train with, by leak-safe folds."""
-    from audit.representations import assign_folds, group_together  # noqa: PLC0415 - slow
+    from audit.representations import assign_folds  # noqa: PLC0415 - slow
 
     embeddings = run.embeddings()
     if embeddings is None:
@@ -201,15 +210,21 @@ def _choose(run: StoredRun, plan: pd.DataFrame, seed: int, stages: Stages) -> Ch
     usable = np.zeros(len(plan), bool)
     usable[training_rows(plan)] = True
     usable &= np.asarray(np.isfinite(embeddings).all(axis=1), bool)[in_plan]
-    groups = group_together(_sets(run, plan), run.images["group"].iloc[in_plan]
-                            .reset_index(drop=True))
-    folds = assign_folds(plan["label"], groups, usable, FOLDS, seed)
+    folds = assign_folds(plan["label"], groups_of(run, plan), usable, FOLDS, seed)
     if folds is None:
         return Choice(NONE, "fewer than two classes have two unrelated images")
     rows = np.flatnonzero(folds.fold >= 0)
     with stages.stage("trying to balance", images=len(rows), steps=folds.count) as advance:
         return choose_balance(embeddings[in_plan[rows]], plan["label"].to_numpy(object)[rows],
                               folds.fold[rows], seed, advance)
+
+
+def groups_of(run: StoredRun, plan: pd.DataFrame) -> NDArray[np.int64]:
+    """Number of the group of each image of the plan: what is alike or was given one is together."""
+    from audit.representations import group_together  # noqa: PLC0415 - slow
+
+    given = run.images.set_index("image_id")["group"].loc[plan["image_id"]].reset_index(drop=True)
+    return group_together(_sets(run, plan), given)
 
 
 def _sets(run: StoredRun, plan: pd.DataFrame) -> NDArray[np.int64]:

@@ -121,8 +121,7 @@ def print_training(console: Console, trained: Trained, verdict: Verdict, network
         table.add_row(
             arm.what, f"{len(set(arm.rows.tolist())):,}", _percent(one.accuracy),
             _percent(one.balanced_accuracy),
-            "" if change is None else f"{100 * change.change:+.1f} "
-            f"({100 * change.low:.1f} to {100 * change.high:.1f})")
+            "" if change is None else _points(change).replace(" points", ""))
     console.print(table)
     console.print(Text(_footnote(seeds, len(trained.truth))), soft_wrap=True)
     first, last = verdict.scores[0], verdict.scores[-1]
@@ -138,6 +137,7 @@ def print_training(console: Console, trained: Trained, verdict: Verdict, network
     console.print(Text(f"Network   {trained.network}; learning rate {trained.learning_rate:.2g} "
                        f"({rate})"), soft_wrap=True)
     console.print(Text(f"Saved     {network} (load_network.py beside it loads it)"), soft_wrap=True)
+    console.print(Text(f"Report    {network.with_name('training.html')}"), soft_wrap=True)
 
 
 def _footnote(seeds: int, tested: int) -> str:
@@ -176,7 +176,8 @@ def _percent(share: float) -> str:
 
 
 def _points(one: Difference) -> str:
-    return f"{100 * one.change:+.1f} points ({100 * one.low:.1f} to {100 * one.high:.1f})"
+    return (f"{100 * one.change:+.1f} points ({100 * one.low:.1f} to {100 * one.high:.1f})"
+            ).replace("-", "−")
 
 
 def _gains(pair: tuple[Difference, Difference]) -> dict[str, object]:

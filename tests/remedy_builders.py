@@ -9,7 +9,8 @@ from audit.remedies.decisions import Decision
 
 CLASSES = ("cat", "dog", "owl")
 CLEAN = {"split": "", "given_label": "cat", "status": "ok", "problem": "", "is_label_issue": False,
-         "label_score": 0.99, "likely_label": "", "likely_probability": np.nan}
+         "label_score": 0.99, "likely_label": "", "likely_probability": np.nan,
+         "own_probability": 0.8}
 
 
 def name_of(row):

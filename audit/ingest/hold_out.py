@@ -61,7 +61,7 @@ def _choose(manifest: pd.DataFrame, share: float, seed: int) -> NDArray[np.bool_
     labels = manifest["given_label"].to_numpy()
     for label in sorted(set(labels[free])):
         own = free & (labels == label)
-        wanted = round(share * own.sum())
+        wanted = min(round(share * own.sum()), own.sum() - 1)  # a class keeps an image
         names = np.array(sorted(set(group[own])), object)
         for name in names[random.permutation(len(names))]:
             if (held & own).sum() >= wanted:

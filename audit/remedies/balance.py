@@ -49,7 +49,9 @@ def balance_plan(plan: pd.DataFrame, strategy: str, seed: int) -> pd.DataFrame:
     repeat, weight = repeats_and_weights(labels, strategy, seed, spared)
     balanced = plan.copy()
     balanced.loc[rows, "repeat"] = repeat
-    balanced.loc[rows, "weight"] = weight
+    # On top of what each label counts; together 1 on average again.
+    weight = weight * plan["weight"].to_numpy(float)[rows]
+    balanced.loc[rows, "weight"] = weight / (repeat @ weight) * repeat.sum()
     left_out = rows[repeat == 0]
     balanced.loc[left_out, ["action", "rule", "reason"]] = ["drop", "balance", _LEFT_OUT]
     balanced.loc[left_out, "label"] = balanced.loc[left_out, "given_label"]

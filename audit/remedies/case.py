@@ -34,7 +34,8 @@ class Case:
         images: one row an image, sorted by image_id, index from 0: `image_id, file_sha256, split,
             given_label, status, problem, is_label_issue` (bool), `label_score`, and `likely_label`
             with its `likely_probability`, the most probable class by the model of label noise
-            (empty and NaN for images that were not scored).
+            (empty and NaN for images that were not scored), and `own_probability`, the
+            out-of-fold probability of the given label (NaN for the same).
         sets: check → its sets, each the rows of its images, ascending.
         classes: all classes of the data.
         editable: `(n,)` images that rules may change.
@@ -75,7 +76,9 @@ def build_case(images: pd.DataFrame, findings: pd.DataFrame, classes: tuple[str,
                "label_score"]
     laid_out = images[columns].assign(
         is_label_issue=images["is_label_issue"].fillna(value=False).to_numpy(bool),
-        likely_label=likely, likely_probability=probability)
+        likely_label=likely, likely_probability=probability,
+        own_probability=_own(images["given_label"].to_numpy(object), classes,
+                             sorted_probabilities, likely != ""))
     spared = np.array([EVALUATION_SPLITS.get(split, 0) for split in images["split"]], np.int64)
     editable = np.ones(len(images), bool) if include_eval else spared == 0
     return Case(laid_out, _sets(findings, images["image_id"]), classes, editable, spared)
@@ -116,6 +119,17 @@ def most_probable(labels: NDArray[np.object_], classes: tuple[str, ...],
     names[rows] = known[noise.posterior.argmax(axis=1)]
     posterior[rows] = noise.posterior.max(axis=1)
     return names, posterior
+
+
+def _own(labels: NDArray[np.object_], classes: tuple[str, ...],
+         probabilities: NDArray[np.float64] | None, scored: NDArray[np.bool_],
+         ) -> NDArray[np.float64]:
+    """Out-of-fold probability `(n,)` of the given label; NaN where there is none."""
+    own = np.full(len(labels), np.nan)
+    if probabilities is not None:
+        rows = np.flatnonzero(scored)
+        own[rows] = probabilities[rows, np.searchsorted(np.array(classes, object), labels[rows])]
+    return own
 
 
 def _sets(findings: pd.DataFrame, image_ids: pd.Series) -> dict[str, list[tuple[int, ...]]]:

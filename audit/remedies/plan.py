@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from audit import tables
 from audit.remedies.rules import Options, Ruling, apply_rules
+from audit.remedies.weights import label_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +22,7 @@ NOTHING_FOUND = "no rule asks for a change"
 def make_plan(case: Case, options: Options) -> pd.DataFrame:
     """One row an image, schema `tables.PLAN`, sorted by image_id."""
     settled = apply_rules(case, options)
+    weights = label_weights(case, settled) if options.weighs else np.ones(len(case.images))
     rows = []
     images = case.images
     for row, (name, sha, split, given) in enumerate(zip(
@@ -29,7 +33,8 @@ def make_plan(case: Case, options: Options) -> pd.DataFrame:
         rows.append({
             "image_id": name, "file_sha256": sha, "split": split, "given_label": given,
             "label": ruling.label, "action": ruling.action, "repeat": int(is_used),
-            "weight": float(is_used), "decided_by": ruling.decided_by, "rule": ruling.rule,
+            "weight": float(weights[row]) if is_used else 0.0,
+            "decided_by": ruling.decided_by, "rule": ruling.rule,
             "reason": ruling.reason})
     return tables.make(tables.PLAN, rows)
 

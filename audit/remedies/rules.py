@@ -48,11 +48,13 @@ class Options:
             posterior, in (0.5, 1]; None: never.
         class_floor: images a class keeps, in place of `LEAST_IMAGES` and `LEAST_SHARE`; None:
             these.
+        weighs: suspected labels stay, and each label counts as much as it is believed.
     """
 
     decisions: Mapping[int, Decision] = field(default_factory=dict)
     relabel_above: float | None = None
     class_floor: int | None = None
+    weighs: bool = False
 
 
 class Rule(Protocol):
@@ -204,6 +206,9 @@ def settle_suspected_labels(case: Case, options: Options, settled: Mapping[int, 
         own = (parts[row], given[row])
         likely, sure = images["likely_label"].iloc[row], images["likely_probability"].iloc[row]
         doubt = f'"{given[row]}" has a probability of {images["label_score"].iloc[row]:.2f}'
+        if options.weighs and not (_is_sure(options.relabel_above, sure) and likely != given[row]):
+            rulings[row] = Ruling("keep", given[row], "label", f"{doubt}, and it counts less")
+            continue
         if left[own] - 1 < floors[own]:
             rulings[row] = Ruling("keep", given[row], "label", (
                 f"{doubt}, but the class would fall below its floor of {floors[own]} images"))

@@ -2,5 +2,6 @@
 
 from audit.render.console import print_summary
 from audit.render.html import ReportData, render_report
+from audit.render.training_page import render_training
 
-__all__ = ["ReportData", "print_summary", "render_report"]
+__all__ = ["ReportData", "print_summary", "render_report", "render_training"]

@@ -44,7 +44,7 @@ _STEPS = ((1, 2, 5), (1, 3), (1,))
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """Room about the axes for their labels, in units."""
 
     width: float
@@ -66,8 +66,8 @@ class _Frame:
             (self.height - self.bottom - self.top) / self.height))
 
 
-_LARGE = _Frame(_WIDTH, 320, left=58, top=26)
-_PANEL = _Frame(310, 215, left=58, top=26)
+_LARGE = Frame(_WIDTH, 320, left=58, top=26)
+_PANEL = Frame(310, 215, left=58, top=26)
 
 
 def learning_curve(overall: Mapping[str, Any], target: float) -> str:
@@ -121,16 +121,16 @@ def class_recalls(classes: Mapping[str, Mapping[str, Any]], target: float) -> st
     names = worst_first(classes)[:MOST_CLASSES]
     recalls = np.array([classes[name]["recall"] for name in names])
     low, high = np.array([classes[name]["interval_90"] for name in names]).T
-    frame = _frame_of_rows(names, top=26)
+    frame = frame_of_rows(names, top=26)
     with figure_of(frame.width, frame.height) as figure:
-        axes = _axes_of_rows(figure, frame, names)
+        axes = axes_of_rows(figure, frame, names)
         axes.axvline(target, color=SOFT, linewidth=1, gid="target")
         rows = np.arange(len(names))
         _whiskers(axes, rows, low, high, ACCENT)
         axes.plot(recalls, rows, "o", color=ACCENT, markersize=7, gid="recall")
-        axes.set_xlim(*_limits(min(low.min(), target), max(high.max(), target)))
+        axes.set_xlim(*share_limits(min(low.min(), target), max(high.max(), target)))
         axes.set_xlabel("recall, with its 90 % interval")
-        _write_above(axes, target, f"target {target:.2f}")
+        write_above(axes, target, f"target {target:.2f}")
         return to_svg(figure, "recalls", "Recall of each class with its 90 % interval")
 
 
@@ -145,9 +145,9 @@ def gains_of_causes(causes: Sequence[Cause]) -> str:
     names = list(found)
     change, low, high = (100 * np.array([(one.change, one.low, one.high)
                                          for one in found.values()])).T
-    frame = _frame_of_rows(names, top=6)
+    frame = frame_of_rows(names, top=6)
     with figure_of(frame.width, frame.height) as figure:
-        axes = _axes_of_rows(figure, frame, names)
+        axes = axes_of_rows(figure, frame, names)
         rows = np.arange(len(names))
         axes.barh(rows, change, height=0.55, color=ACCENT, alpha=0.45, linewidth=0)
         _whiskers(axes, rows, low, high, INK)
@@ -181,7 +181,7 @@ def _breadth(text: str) -> int:
     return sum(2 if east_asian_width(one) in "WF" else 1 for one in text)
 
 
-def _draw_curve(axes: Axes, told: Mapping[str, Any], target: float, frame: _Frame) -> None:
+def _draw_curve(axes: Axes, told: Mapping[str, Any], target: float, frame: Frame) -> None:
     """Points, curve, band, target and the images there are; the size axis is set."""
     images = told["images"]
     measured, curve = np.array(told["measured"]), np.array(told["curve"])
@@ -201,7 +201,7 @@ def _draw_curve(axes: Axes, told: Mapping[str, Any], target: float, frame: _Fram
     axes.set_xlim(low, high)
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.set_xticks([], minor=True)
-    _write_above(axes, images, f"{images:,} images")
+    write_above(axes, images, f"{images:,} images")
 
 
 def _name_target(axes: Axes, told: Mapping[str, Any], target: float) -> None:
@@ -226,7 +226,7 @@ def _split(curve: NDArray[np.float64], images: float,
     return np.concatenate([before, here]), np.concatenate([here, after])
 
 
-def _plain_ticks(low: float, high: float, frame: _Frame) -> list[int]:
+def _plain_ticks(low: float, high: float, frame: Frame) -> list[int]:
     """Round numbers between the ends of a logarithmic axis whose names have room."""
     decades = range(max(0, math.floor(math.log10(low))), math.ceil(math.log10(high)) + 1)
     ticks: list[int] = []
@@ -248,24 +248,24 @@ def _recall_limits(told: Sequence[Mapping[str, Any]], target: float) -> tuple[fl
     for one in told:
         values += [row[1] for row in one["measured"]]
         values += [value for row in one["curve"] for value in row[2:]]
-    return _limits(min(values), max(values))
+    return share_limits(min(values), max(values))
 
 
-def _limits(low: float, high: float) -> tuple[float, float]:
+def share_limits(low: float, high: float) -> tuple[float, float]:
     """Ends of an axis of shares, multiples of 0.1 and at least 0.2 apart, with a bit of air."""
     low = math.floor(10 * low - 1e-9) / 10
     high = math.ceil(10 * high + 1e-9) / 10
     return max(0.0, min(low, high - 0.2)) - 0.01, min(1.0, high) + 0.02
 
 
-def _frame_of_rows(names: Sequence[str], top: float) -> _Frame:
+def frame_of_rows(names: Sequence[str], top: float) -> Frame:
     """Room for rows of which the longest name fits on the left."""
     longest = max(_breadth(shorten(name)) for name in names)
-    frame = _Frame(_WIDTH, 0, left=_LETTER * longest + 16, top=top)
+    frame = Frame(_WIDTH, 0, left=_LETTER * longest + 16, top=top)
     return replace(frame, height=frame.top + _ROW * len(names) + frame.bottom)
 
 
-def _axes_of_rows(figure: Figure, frame: _Frame, names: Sequence[str]) -> Axes:
+def axes_of_rows(figure: Figure, frame: Frame, names: Sequence[str]) -> Axes:
     """Axes with a named row each, the first on top, and a fine line along it."""
     axes = frame.axes(figure)
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -282,7 +282,7 @@ def _whiskers(axes: Axes, rows: NDArray[np.int64], low: NDArray[np.float64],
     axes.hlines(rows, low, high, color=colour, linewidth=2, gid="interval")
 
 
-def _write_above(axes: Axes, at: float, text: str) -> None:
+def write_above(axes: Axes, at: float, text: str) -> None:
     """Write at the upper end of a vertical line, turned inwards where there is no room."""
     place = axes.transAxes.inverted().transform(axes.transData.transform((at, 0)))[0]
     ha = "right" if place > _FAR_RIGHT else "center"

@@ -42,12 +42,15 @@ def weights_on_disk(name: str = "MobileNetV2") -> bool:
     return any(wanted.match(file) and "notop" in file for file in files)
 
 
-def load_pretrained(name: str, say: Callable[[str], None]) -> LoadedNetwork:
+def load_pretrained(name: str, say: Callable[[str], None], option: str = "backbone",
+                    instead: str = "patches") -> LoadedNetwork:
     """Build a network by its Keras name and load its weights from disk, or download them once.
 
     Args:
         name: `mobilenet_v2`, `MobileNetV2`, `efficientnet_b0`, ...: case and underscores are free.
         say: told of a download before it begins.
+        option: of the command line that the name was given with.
+        instead: what needs no weights, there.
 
     Raises:
         UsageError: there is no such network.
@@ -57,7 +60,7 @@ def load_pretrained(name: str, say: Callable[[str], None]) -> LoadedNetwork:
     known = {_plain(one): one for one in dir(applications)
              if one[0].isupper() and callable(getattr(applications, one))}
     if _plain(name) not in known:
-        message = (f'backbone "{name}" is not known. Give auto, patches, or one of '
+        message = (f'--{option} "{name}" is not known. Give auto, {instead}, or one of '
                    f"{', '.join(sorted(known.values()))}.")
         raise UsageError(message)
     name = known[_plain(name)]
@@ -74,7 +77,7 @@ def load_pretrained(name: str, say: Callable[[str], None]) -> LoadedNetwork:
     except Exception as error:
         message = (f"pretrained weights for {name} are neither on disk nor reachable "
                    f"({' '.join(str(error).split())[:120]}). Put the file in ~/.keras/models, "
-                   "or choose --backbone patches.")
+                   f"or choose --{option} {instead}.")
         raise WeightsUnavailableError(message) from error
     finally:
         socket.setdefaulttimeout(before)

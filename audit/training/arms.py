@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +34,7 @@ class Arm:
         weights: `(n,)` 1 on average.
         validation: `(v,)` rows of the plan to choose the epoch by.
         validation_labels: `(v,)` their class names.
+        validation_weights: `(v,)` how much each counts there.
         adjusts_logits: learn as if classes were of one size.
     """
 
@@ -44,6 +45,7 @@ class Arm:
     weights: NDArray[np.float32]
     validation: Rows
     validation_labels: NDArray[np.object_]
+    validation_weights: NDArray[np.float32]
     adjusts_logits: bool = False
 
     def is_as(self, other: Arm) -> bool:
@@ -54,15 +56,17 @@ class Arm:
                 and np.allclose(self.weights, other.weights))
 
 
-def make_arms(plan: pd.DataFrame, trainable: NDArray[np.bool_], readable: NDArray[np.bool_],
-              seed: int, *, adjusts_logits: bool, steps: bool) -> list[Arm]:
+def make_arms(plan: pd.DataFrame, balanced: pd.DataFrame, trainable: NDArray[np.bool_],
+              readable: NDArray[np.bool_], seed: int, *, adjusts_logits: bool, steps: bool,
+              ) -> list[Arm]:
     """Arms from the data as they came to all remedies, each with one more kind than the one before.
 
     A kind that changes nothing has no arm. Images to choose the epoch by are the same in all arms,
     as far as an arm keeps them, with the labels it has for them.
 
     Args:
-        plan: schema `tables.PLAN`.
+        plan: schema `tables.PLAN`, before classes are balanced.
+        balanced: the same with classes balanced.
         trainable: `(n,)` rows to train on or, without a val split, to validate with.
         readable: `(n,)` rows whose picture is there.
         seed: of the choice of images to validate with.
@@ -82,24 +86,29 @@ def make_arms(plan: pd.DataFrame, trainable: NDArray[np.bool_], readable: NDArra
         rows = np.repeat(np.arange(len(plan)), np.where(kept & used & ~is_validation, repeat, 0))
         weights = np.ones(len(rows)) if weight is None else weight[rows]
         validation = np.flatnonzero(is_validation & kept)
+        believed = np.ones(len(plan)) if weight is None else label_weight
         return Arm(name, what, rows, labels[rows],
                    (weights / max(weights.mean(), 1e-9) if len(rows) else weights
-                    ).astype(np.float32), validation, labels[validation], adjusts)
+                    ).astype(np.float32), validation, labels[validation],
+                   believed[validation].astype(np.float32), adjusts)
 
     everything = np.ones(len(plan), bool)
-    repeat, weight = plan["repeat"].to_numpy(np.int64), plan["weight"].to_numpy(float)
+    label_weight = plan["weight"].to_numpy(float)
     found = [
         arm("as-it-came", "data as they came", everything, given),
         arm("files", "copies, conflicts out", ~(dropped & about_files),
             given),
-        arm("labels", "labels dropped or corrected", ~dropped, label),
-        arm("balance", "classes balanced", ~dropped, label, repeat, weight,
+        arm("labels", "labels remedied", ~dropped, label, weight=label_weight),
+        arm("balance", "classes balanced", ~dropped, label,
+            balanced["repeat"].to_numpy(np.int64), balanced["weight"].to_numpy(float),
             adjusts=adjusts_logits)]
     different = [found[0]]
     for one in found[1:]:
         if not one.is_as(different[-1]):
             different.append(one)
-    return different if steps or len(different) <= 2 else [different[0], different[-1]]  # noqa: PLR2004
+    if steps or len(different) <= 2:  # noqa: PLR2004 - the first and the last anyway
+        return different
+    return [different[0], replace(different[-1], name="remedied", what="all remedies")]
 
 
 def shares_of(labels: Sequence[str] | NDArray[np.object_], classes: Sequence[str],
@@ -112,15 +121,19 @@ def shares_of(labels: Sequence[str] | NDArray[np.object_], classes: Sequence[str
 
 def _validation(plan: pd.DataFrame, used: NDArray[np.bool_], readable: NDArray[np.bool_],
                 seed: int) -> NDArray[np.bool_]:
-    """The val split, or else a tenth of each class of the images to train on."""
-    own = (plan["split"] == "val").to_numpy() & readable
+    """The val split, or else a tenth of each class of the images to train on.
+
+    An image of a class that is not trained on has no place in either.
+    """
+    labels = plan["given_label"].to_numpy(object)
+    own = ((plan["split"] == "val").to_numpy() & readable
+           & np.isin(labels, sorted(set(labels[used]))))
     if own.any():
-        return own
+        return np.asarray(own)
     random = np.random.default_rng(seed)
     chosen = np.zeros(len(plan), bool)
-    labels = plan["given_label"].to_numpy(object)
     for name in sorted(set(labels[used])):
         rows = np.flatnonzero(used & (labels == name))
-        count = round(VALIDATION_SHARE * len(rows))
+        count = max(1, round(VALIDATION_SHARE * len(rows))) if len(rows) > 1 else 0
         chosen[random.permutation(rows)[:count]] = True
     return chosen

@@ -92,6 +92,7 @@ class Trainer:
             variable.assign(value)
         if weights is not None:
             self.network.set_weights(weights)
+        self._seed_dropout(task.seed)
         self._loss.favour_none(task.shares)
         path = folder / CHECKPOINT
         standing = restore(path, self._variables)
@@ -102,6 +103,13 @@ class Trainer:
             advance((self._settings.epochs - standing.epoch) * self._updates)
         self.network.set_weights(standing.best)
         return standing
+
+    def _seed_dropout(self, seed: int) -> None:
+        """Let what the network itself draws depend on the seed."""
+        for layer in self.network.layers:
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                generator.state.assign([seed, 0])
 
     def _go_on(self, task: Task, begin: int, watch: _Watch, advance: Callable[[int], None],
                ) -> None:
@@ -134,11 +142,12 @@ def predict(network: Any, examples: Examples, batch_size: int) -> Floats:
     return np.concatenate(parts).astype(np.float32)
 
 
-def log_loss(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
-    """Mean cross-entropy of labels in nats."""
+def log_loss(logits: NDArray[np.floating], labels: NDArray[np.int64],
+             weights: NDArray[np.floating] | None = None) -> float:
+    """Mean cross-entropy of labels in nats, each counted as often as its weight says."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     own = shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(axis=1) + _TINY)
-    return float(-own.mean())
+    return float(-np.average(own, weights=weights))
 
 
 class _Watch:
@@ -157,13 +166,15 @@ class _Watch:
 
     def is_last(self, network: Any, training_loss: float) -> bool:
         """Take note of an epoch that has ended; whether none is to follow."""
-        standing, labels = self._standing, self._validation.labels
+        standing = self._standing
+        labels, weights = self._validation.labels, self._validation.weights
         logits = predict(network, self._validation, self._settings.batch_size)
-        loss = log_loss(logits + self._shift, labels)  # as common as they are there
+        loss = log_loss(logits + self._shift, labels, weights)  # as common as they are there
         standing.epoch += 1
         standing.history.append({
             "epoch": standing.epoch, "training_loss": training_loss, "validation_loss": loss,
-            "validation_accuracy": float((logits.argmax(axis=1) == labels).mean()),
+            "validation_accuracy": float(np.average(logits.argmax(axis=1) == labels,
+                                                    weights=weights)),
             "seconds": round(time.perf_counter() - self._begun, 3)})
         self._begun = time.perf_counter()
         # A loss that is no number is no better than none, but something has to be the best.

@@ -108,7 +108,8 @@ def to_save(network: Any, classes: Sequence[str], shift: NDArray[np.float32] | N
     pictures = keras.Input((None, None, 3), name="pictures")
     resized = keras.layers.Resizing(side, side, antialias=True)(pictures)
     # Without how it was compiled, which is of the training and cannot be saved.
-    logits = keras.Model(network.input, network.output, name="network")(resized)
+    # Nor ever as in training: Keras takes a direct call of `Resizing` for that, and tells the rest.
+    logits = keras.Model(network.input, network.output, name="network")(resized, training=False)
     if shift is not None:
         logits = keras.layers.Rescaling(1.0, offset=shift.tolist())(logits)
     probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
