@@ -11,6 +11,9 @@ ARGS   ?=
 OUT    ?= $(RUN)/fixed
 DEMO   := reports/.demo
 
+# Where each core runs tests, threads that wait for one another only take time.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+
 BIN      := $(VENV)/bin
 PIP      := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUNTIME  := $(VENV)/.runtime-installed
@@ -64,8 +67,8 @@ checks: $(RUNTIME)  ## List every check; ARGS=CODE explains one
 	@$(BIN)/audit checks $(ARGS)
 
 .PHONY: test
-test: $(DEVTOOLS)  ## Run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(DEVTOOLS)  ## Run the tests, a file a core; ARGS="-n 0 -m slow" the slow ones, which are left out
+	@$(ONE_THREAD) $(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: $(DEVTOOLS)  ## Style and strict types

@@ -125,6 +125,7 @@ def digests(folder):
             for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_whole_comparison(photos, digits_folder):
     pytest.importorskip("cleanvision")
     before = digests(photos)
