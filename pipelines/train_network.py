@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -129,16 +129,18 @@ def train(settings: TrainSettings, stages: Stages) -> Trained:
         plan = plan_remedies(run, settings.remedies)
         sources = find_sources(run).set_index("image_id")
         _refuse_data_folder(settings.out, run.source.data)
-    strategy = choose_strategy(run, plan, settings.remedies, stages).strategy
-    balanced = balance_plan(plan, strategy, settings.remedies.seed)
+    choice = choose_strategy(run, plan, settings.remedies, stages)
+    balanced = balance_plan(plan, choice.strategy, settings.remedies.seed)
     with stages.stage("loading the network"):
         network = choose_network(settings.network, settings.training, stages.say)
     work = out.work_folder()
     try:
         data = read_pictures(run, plan, sources, PictureSettings(
             network.largest_side, settings.workers, settings.remedies.seed), work, stages)
+        data = replace(data, notes=(
+            *data.notes, f"Balance of the classes: {choice.strategy} ({choice.reason})."))
         arms = make_arms(data.plan, balanced, data.trainable, data.readable, settings.remedies.seed,
-                         adjusts_logits=strategy == LOGIT_ADJUSTMENT, steps=settings.steps)
+                         adjusts_logits=choice.strategy == LOGIT_ADJUSTMENT, steps=settings.steps)
         return _train_all(settings, network, data, arms, out, stages)
     finally:
         out.clear_work()
