@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -106,6 +107,12 @@ class RunDir:
         """Write a `.npy` file."""
         buffer = io.BytesIO()
         np.save(buffer, array)
+        self.write(name, buffer.getvalue())
+
+    def write_arrays(self, name: str, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Write a `.npz` file."""
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
         self.write(name, buffer.getvalue())
 
     def point_latest(self) -> None:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audit.keras_runtime import seed_everything
-from audit.representations import load_pretrained, weights_on_disk
+from audit.representations import (
+    DEFAULT_PRETRAINED,
+    SMALL_PICTURE,
+    load_pretrained,
+    weights_on_disk,
+)
 from audit.rundir import RunDir
 from audit.training import (
     TRIED,
@@ -32,10 +37,6 @@ if TYPE_CHECKING:
     from pipelines.progress import Stages
 
 AUTO, SCRATCH = "auto", "scratch"
-DEFAULT_PRETRAINED = "MobileNetV2"
-
-SMALL_PICTURE = 64
-"""Pictures of at most so many pixels are shown smaller."""
 
 PRETRAINED_SIDES = (96, 160)
 """Of small pictures and of others, for a network that was trained on larger ones."""

@@ -7,7 +7,6 @@ measure on images that nothing saw → write. What is finished is kept: the same
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -197,9 +196,8 @@ def _train_one(network: NetworkToTrain, data: TrainingData, arm: Arm, seed: int,
             shares_of(arm.labels, data.classes) if arm.adjusts_logits else None)
         standing = network.trainer.fit(task, folder, network.weights(seed), advance)
         done.write_json("history.json", standing.history)
-        buffer = io.BytesIO()
-        np.savez(buffer, *standing.best)
-        done.write(WEIGHTS, buffer.getvalue())
+        done.write_arrays(WEIGHTS, {f"{number:04d}": one
+                                    for number, one in enumerate(standing.best)})
         done.write_array(LOGITS, predict(network.trainer.network, test,
                                          settings.training.batch_size))
         (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -1,9 +1,9 @@
 """The final network: trained, resumable, and compared before and after a remedy."""
 
 from audit.training.arms import Arm, make_arms, shares_of
-from audit.training.compare import Score, differences, score
+from audit.training.compare import Score, differences, log_loss, score
 from audit.training.examples import Examples, training_batches
-from audit.training.fit import CHECKPOINT, Task, Trainer, log_loss, predict
+from audit.training.fit import CHECKPOINT, Task, Trainer, predict
 from audit.training.learning_rate import TRIED, RangeTest, find_range
 from audit.training.losses import Loss
 from audit.training.networks import from_scratch, on_pretrained, to_save

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from audit.rundir import RunDir
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,18 +46,8 @@ def save(path: Path, standing: Standing, variables: Sequence[Any]) -> None:
     arrays: dict[str, Any] = {f"{_VARIABLE}{number}": np.asarray(one)
                               for number, one in enumerate(variables)}
     arrays |= {f"{_BEST}{number}": one for number, one in enumerate(standing.best)}
-    buffer = io.BytesIO()
     arrays[_STATE] = np.frombuffer(json.dumps(state).encode(), np.uint8)
-    np.savez(buffer, allow_pickle=False, **arrays)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    RunDir(path.parent).write_arrays(path.name, arrays)
 
 
 def restore(path: Path, variables: Sequence[Any]) -> Standing:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating]
     Labels = NDArray[np.int64]
 
+_TINY = 1e-12
+
 BINS = 15
 """Of confidence, as usual for the calibration error."""
 
@@ -58,11 +60,10 @@ def score(logits: Floats, labels: Labels) -> Score:
     recalls = {int(label): (float(told[label] / counts[label]),
                             *wilson(float(told[label]), int(counts[label]), DEVIATIONS_90))
                for label in np.flatnonzero(counts)}
-    own = [np.log(np.maximum(one[np.arange(len(labels)), labels], 1e-12)) for one in probabilities]
     return Score(
         float(right.mean()), mean_recall(labels, right),
         float(np.mean([calibration_error(one, labels) for one in probabilities])),
-        float(-np.mean(own)), recalls,
+        float(np.mean([log_loss(one, labels) for one in logits])), recalls,
         tuple((float(one.mean()), mean_recall(labels, one)) for one in right))
 
 
@@ -109,6 +110,14 @@ def calibration_error(probabilities: Floats, labels: Labels) -> float:
     place = np.minimum((confidence * BINS).astype(int), BINS - 1)
     gaps = np.abs(np.bincount(place, right, BINS) - np.bincount(place, confidence, BINS))
     return float(gaps.sum() / len(labels))
+
+
+def log_loss(logits: NDArray[np.floating], labels: NDArray[np.int64],
+             weights: NDArray[np.floating] | None = None) -> float:
+    """Mean cross-entropy of labels in nats, each counted as often as its weight says."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    own = shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(axis=1) + _TINY)
+    return float(-np.average(own, weights=weights))
 
 
 def softmax(logits: Floats) -> Floats:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audit.keras_runtime import load_keras, seed_everything
+from audit.rundir import RunDir
 from audit.training.checkpoint import Standing, restore, save
+from audit.training.compare import log_loss
 from audit.training.events import EventLog
 from audit.training.examples import plain_batches, training_batches
 from audit.training.learning_rate import make_optimizer, warm_up_and_cosine
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 CHECKPOINT = "checkpoint.npz"
-_TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -142,14 +143,6 @@ def predict(network: Any, examples: Examples, batch_size: int) -> Floats:
     return np.concatenate(parts).astype(np.float32)
 
 
-def log_loss(logits: NDArray[np.floating], labels: NDArray[np.int64],
-             weights: NDArray[np.floating] | None = None) -> float:
-    """Mean cross-entropy of labels in nats, each counted as often as its weight says."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    own = shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(axis=1) + _TINY)
-    return float(-np.average(own, weights=weights))
-
-
 class _Watch:
     """Validates after each epoch, keeps the best weights, and writes where the training stands."""
 
@@ -194,6 +187,4 @@ def _write_history(path: Path, standing: Standing) -> None:
     writer = csv.DictWriter(text, list(standing.history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(standing.history)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text.getvalue(), encoding="utf-8")
-    temporary.replace(path)
+    RunDir(path.parent).write(path.name, text.getvalue().encode())

@@ -95,13 +95,12 @@ def from_scratch(side: int, classes: int, dropout: float, mean: NDArray[np.float
     return keras.Model(pictures, logits)
 
 
-def to_save(network: Any, classes: Sequence[str], shift: NDArray[np.float32] | None = None) -> Any:
+def to_save(network: Any, classes: Sequence[str]) -> Any:
     """The network as it is saved: from pictures of any size to probabilities and a class name.
 
     Args:
         network: from pictures of its side to logits.
         classes: names, in the order of the logits.
-        shift: `(classes,)` added to the logits, if any.
     """
     keras = load_keras()
     side = network.input_shape[1]
@@ -110,8 +109,6 @@ def to_save(network: Any, classes: Sequence[str], shift: NDArray[np.float32] | N
     # Without how it was compiled, which is of the training and cannot be saved.
     # Nor ever as in training: Keras takes a direct call of `Resizing` for that, and tells the rest.
     logits = keras.Model(network.input, network.output, name="network")(resized, training=False)
-    if shift is not None:
-        logits = keras.layers.Rescaling(1.0, offset=shift.tolist())(logits)
     probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
     best = keras.ops.argmax(probabilities, axis=-1)
     names = keras.layers.StringLookup(vocabulary=list(classes), num_oov_indices=0, invert=True,

@@ -12,7 +12,7 @@ import pytest
 from audit.errors import UsageError
 from audit.keras_runtime import load_keras, seed_everything
 from audit.training import from_scratch, on_pretrained, to_save
-from audit.training.networks import CLASS_NAMES, FILTERS, preprocessing_layer
+from audit.training.networks import FILTERS, preprocessing_layer
 
 SIDE, CLASSES = 16, 3
 NAMES = ("zebra", "ape", "Äffchen")  # in no order: that of the logits counts
@@ -114,14 +114,6 @@ def test_a_saved_network_is_all_that_is_needed(scratch, tmp_path):
     np.testing.assert_allclose(
         told["other"], softmax(network.predict_on_batch(np.full((2, SIDE, SIDE, 3), 200.0))),
         atol=1e-4, err_msg="a plain picture is the same at any size")
-
-
-def test_what_is_saved_adds_a_shift_to_the_logits(scratch):
-    shift = np.float32([2, -1, 0.5])
-    told = to_save(scratch, NAMES, shift).predict_on_batch(PICTURES)
-    np.testing.assert_allclose(told["probabilities"],
-                               softmax(scratch.predict_on_batch(PICTURES) + shift), atol=1e-5)
-    assert to_save(scratch, NAMES).get_layer(CLASS_NAMES).get_vocabulary() == list(NAMES)
 
 
 def test_what_is_saved_answers_a_call_as_it_predicts_and_is_not_changed_by_it():
