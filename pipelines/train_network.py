@@ -98,7 +98,7 @@ class Trained:
         network: what was trained, in words.
         learning_rate: the highest, and the range test it came from, if there was one.
         notes: sentences about the test images.
-        model: the Keras network that was trained, with whatever weights it has now.
+        built: the network, with whatever weights it has now.
         seeds: of the trainings of each arm.
     """
 
@@ -111,7 +111,7 @@ class Trained:
     learning_rate: float
     range_test: RangeTest | None
     notes: tuple[str, ...]
-    model: Any
+    built: NetworkToTrain
     seeds: tuple[int, ...]
 
 
@@ -160,19 +160,25 @@ def _train_all(settings: TrainSettings, network: NetworkToTrain, data: TrainingD
             raise UnauditableError(f"too few images are left to train on or to choose the epoch by "
                                    f"({arm.what}: {len(arm.rows)} and {len(arm.validation)}).")
     updates = max(LEAST_UPDATES, -(-len(first.rows) // settings.training.batch_size))
-    training = data.examples(first.rows, first.labels, first.weights)
-    network.prepare(training, len(data.classes))
+    learned = np.unique(np.concatenate([arm.rows for arm in arms]))
+    others = np.unique(np.concatenate([data.tested, *(arm.validation for arm in arms)]))
+    network.prepare(data.tensors, learned, others, len(data.classes))
     _same_as_before(out, settings, network, data, arms)
+    seeds = tuple(settings.remedies.seed + number for number in range(settings.seeds))
+    folders = {(arm.name, seed): out.path / "arms" / arm.name / f"seed-{seed}"
+               for arm in arms for seed in seeds}
+    is_over = all((folder / LOGITS).exists() for folder in folders.values())
+    source = network.source(settings.remedies.seed, stages, is_used=not is_over)
+    training = data.examples(source, first.rows, first.labels, first.weights)
     rate, tested = network.learning_rate(training, out.path / "range_test.json", stages)
     network.compile(updates, rate)
-    test = data.examples(data.tested, data.truth[data.tested])
+    test = data.examples(source, data.tested, data.truth[data.tested])
     logits, histories = [], []
     steps = settings.training.epochs * updates
-    seeds = tuple(settings.remedies.seed + number for number in range(settings.seeds))
     for arm in arms:
         answers, epochs = [], []
         for number, seed in enumerate(seeds):
-            folder = out.path / "arms" / arm.name / f"seed-{seed}"
+            folder = folders[arm.name, seed]
             folder.mkdir(parents=True, exist_ok=True)
             with stages.stage(f"training {arm.name} {number + 1}/{settings.seeds}",
                               steps=steps) as advance:
@@ -182,7 +188,7 @@ def _train_all(settings: TrainSettings, network: NetworkToTrain, data: TrainingD
         logits.append(answers)
         histories.append(epochs)
     return Trained(arms, np.array(logits), test.labels, data.classes, histories, network.words,
-                   rate, tested, data.notes, network.trainer.network, seeds)
+                   rate, tested, data.notes, network, seeds)
 
 
 def _train_one(network: NetworkToTrain, data: TrainingData, arm: Arm, seed: int, folder: Path,
@@ -191,8 +197,9 @@ def _train_one(network: NetworkToTrain, data: TrainingData, arm: Arm, seed: int,
     done = RunDir(folder)
     if not (folder / LOGITS).exists():
         task = Task(
-            data.examples(arm.rows, arm.labels, arm.weights),
-            data.examples(arm.validation, arm.validation_labels, arm.validation_weights), seed,
+            data.examples(test.source, arm.rows, arm.labels, arm.weights),
+            data.examples(test.source, arm.validation, arm.validation_labels,
+                          arm.validation_weights), seed,
             shares_of(arm.labels, data.classes) if arm.adjusts_logits else None)
         standing = network.trainer.fit(task, folder, network.weights(seed), advance)
         done.write_json("history.json", standing.history)
@@ -215,10 +222,10 @@ def save_network(trained: Trained, arm: int, out: Path) -> Path:
     folder = out / "arms" / trained.arms[arm].name
     best = min((folder / f"seed-{seed}" for seed in trained.seeds), key=loss)
     with np.load(best / WEIGHTS) as stored:
-        trained.model.set_weights([stored[name] for name in stored.files])
+        trained.built.trainer.network.set_weights([stored[name] for name in stored.files])
     path = out / "network.keras"
     temporary = out / ".network.tmp.keras"
-    to_save(trained.model, trained.classes).save(temporary)
+    to_save(trained.built.whole, trained.classes).save(temporary)
     temporary.replace(path)
     return path
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from audit.imagestore import TensorStore
     from audit.stored_run import StoredRun
+    from audit.training import Source
     from pipelines.progress import Stages
 
 TRUSTED_SHARE = 0.2
@@ -63,11 +64,11 @@ class TrainingData:
     notes: tuple[str, ...]
     tested_files: tuple[str, ...]
 
-    def examples(self, rows: NDArray[np.int64], labels: NDArray[np.object_],
+    def examples(self, source: Source, rows: NDArray[np.int64], labels: NDArray[np.object_],
                  weights: NDArray[np.float32] | None = None) -> Examples:
-        """Pictures of rows with labels by name."""
+        """Rows of a source with labels by name."""
         codes = np.searchsorted(np.array(self.classes, object), labels).astype(np.int64)
-        return Examples(self.tensors, rows, codes,
+        return Examples(source, rows, codes,
                         np.ones(len(rows), np.float32) if weights is None else weights)
 
 

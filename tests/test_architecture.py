@@ -13,7 +13,8 @@ STAGES = {path.parent.name for path in (ROOT / "audit").glob("*/__init__.py")}
 ABOVE_STAGES = {"registry", "causes", "results"}
 ALLOWED_ABOVE = {"render": {"causes", "results"}}
 HEAVY = {"tensorflow", "keras"}
-HEAVY_ROOMS = {"representations", "training", "keras_runtime.py", "feature_maps.py"}
+HEAVY_ROOMS = {"representations", "training", "keras_runtime.py", "feature_maps.py",
+               "network_cut.py"}
 
 
 def imports(tree):

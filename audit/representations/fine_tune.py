@@ -10,14 +10,14 @@ of its optimizer are put back to where they began.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audit.feature_maps import feature_maps
+from audit.half_floats import HalfFloats
 from audit.keras_runtime import load_keras, seed_everything
+from audit.network_cut import cut_network
 from audit.representations.networks import SMALL_PICTURE
 from audit.representations.progress import Progress
 
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
     Rows = NDArray[np.int64]
-
-SHRUNK_TO = 1 / 16
-"""The blocks trained are those that see the picture at this share of its side or less: about the
-last half of the work, and the part that knows the classes of ImageNet."""
 
 EPOCHS = 3
 BATCH = 64
@@ -57,7 +53,6 @@ SMALL_SIDE, PHOTO_SIDE = 96, 160
 """Sides at which the network is shown small pictures and others."""
 
 _SHARE_KEPT, _SHARE_FROZEN = 0.06, 0.09
-_HALF_FLOATS = 65_504.0
 
 
 class FineTuner:
@@ -103,7 +98,7 @@ class FineTuner:
         begin, last_blocks = cut
         training = _Training(last_blocks, classes, _updates(len(rows), folds))
         with tempfile.TemporaryFile(dir=tensors.path.parent) as file:
-            kept = _Activations(file.fileno(), last_blocks.input_shape[1:], len(rows))
+            kept = _Activations(HalfFloats(file.fileno(), last_blocks.input_shape[1:]), len(rows))
             for start in range(0, len(rows), BATCH):
                 pictures = self._preprocess(
                     tensors.read(rows[start:start + BATCH], side).astype(np.float32))
@@ -126,36 +121,6 @@ class FineTuner:
         return logits
 
 
-def cut_network(network: Any, side: int) -> tuple[Any, Any] | None:
-    """Cut a network where one tensor is all that passes, before the blocks to be trained.
-
-    Returns:
-        From pictures to what passes, and from there to pooled features `(n, d)`; None if no cut
-        leaves weights to train.
-    """
-    keras = load_keras()
-    maps = [(layer.output, height) for layer, height in feature_maps(network, side)]
-    sides = sorted({one for _, one in maps}, reverse=True)
-    at = next((one for one in sides if one <= SHRUNK_TO * side), sides[-1])
-    pooled = keras.layers.GlobalAveragePooling2D()(maps[-1][0])
-    # Of the places with the same side, the narrowest: what passes is kept for each image.
-    for output in sorted((output for output, one in maps[:-1] if one == at),
-                         key=lambda one: one.shape[-1]):
-        try:
-            blocks = keras.Model(output, pooled)
-        except ValueError:  # something else passes here too, as a residual connection does
-            continue
-        for layer in blocks.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
-        if not blocks.trainable_weights:
-            continue
-        begin = keras.Model(network.inputs, output)
-        passing = keras.Input((at, at, output.shape[-1]))
-        return begin, keras.Model(passing, blocks(passing))
-    return None
-
-
 def _updates(images: int, folds: Rows) -> int:
     """Updates for a fold, from the images outside a fold of mean size."""
     outside = images * (1 - 1 / max(len(np.unique(folds)), 1))
@@ -163,31 +128,20 @@ def _updates(images: int, folds: Rows) -> int:
 
 
 class _Activations:
-    """What passes the cut, of each image and of its mirror image, as half floats in a file."""
+    """What passes the cut, of each image and of its mirror image."""
 
-    def __init__(self, handle: int, shape: tuple[int, ...], count: int) -> None:
-        self._handle = handle
-        self._shape = shape
-        self._stride = 2 * int(np.prod(shape))
+    def __init__(self, kept: HalfFloats, count: int) -> None:
+        self._kept = kept
         self.count = count
 
     def write(self, start: int, plain: Floats, mirrored: Floats) -> None:
         """Keep those of images `start` and following."""
-        for offset, batch in ((start, plain), (self.count + start, mirrored)):
-            halves = np.clip(batch, -_HALF_FLOATS, _HALF_FLOATS).astype(np.float16)
-            content = np.ascontiguousarray(halves).data.cast("B")
-            at = offset * self._stride
-            while content:  # a disk that is nearly full takes a part, and refuses the rest
-                done = os.pwrite(self._handle, content, at)
-                content, at = content[done:], at + done
+        self._kept.write(start, plain)
+        self._kept.write(self.count + start, mirrored)
 
     def read(self, rows: Rows, mirrored: NDArray[np.bool_]) -> Floats:
         """Those of images `rows`, `(len(rows), y, x, channels)`."""
-        batch = np.empty((len(rows), *self._shape), np.float16)
-        places = (rows + self.count * mirrored) * self._stride
-        for place, one in zip(places.tolist(), batch, strict=True):
-            os.preadv(self._handle, [one.data.cast("B")], place)
-        return batch.astype(np.float32)
+        return self._kept.read(rows + self.count * mirrored)
 
 
 class _Training:

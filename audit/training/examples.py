@@ -1,4 +1,4 @@
-"""What a network is trained on: batches of pictures, labels and weights, the same in every run.
+"""What a network is trained on: batches of inputs, labels and weights, the same in every run.
 
 The order of the images and how each is changed depend on the seed and the number of the update
 alone, so that a training that was killed goes on as if it had not been.
@@ -7,7 +7,7 @@ alone, so that a training that was killed goes on as if it had not been.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from audit.imagestore import TensorStore
 
-    Batch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
+    Inputs = NDArray[np.uint8] | NDArray[np.float32]
+    Batch = tuple[Inputs, NDArray[np.float32], NDArray[np.float32]]
 
 SHIFT = 1 / 8
 """Of the side, by which a picture is moved at most; as usual for CIFAR-10 (4 of 32 pixels)."""
@@ -29,18 +30,59 @@ PREFETCHED = 4
 """Batches that wait while the network learns."""
 
 
+class Source(Protocol):
+    """What a network is given of an image, by rows of the images."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what is given of one image."""
+
+    @property
+    def dtype(self) -> str:
+        """Of its values."""
+
+    def plain(self, rows: NDArray[np.int64], *, mirrored: bool) -> Inputs:
+        """Of the images, or of their mirror images, as they are."""
+
+    def changed(self, rows: NDArray[np.int64], random: np.random.Generator) -> Inputs:
+        """Of the images, each mirrored and moved at random."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures themselves, uint8 of `(side, side, 3)`."""
+
+    tensors: TensorStore
+    side: int
+    dtype = "uint8"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a picture."""
+        return self.side, self.side, 3
+
+    def plain(self, rows: NDArray[np.int64], *, mirrored: bool) -> Inputs:
+        """The pictures, or their mirror images."""
+        pictures = self.tensors.read(rows, self.side)
+        return pictures[:, :, ::-1] if mirrored else pictures
+
+    def changed(self, rows: NDArray[np.int64], random: np.random.Generator) -> Inputs:
+        """The pictures, each mirrored and moved at random."""
+        return augment(self.tensors.read(rows, self.side), random)
+
+
 @dataclass(frozen=True)
 class Examples:
     """Images to learn from or to be tested on.
 
     Attributes:
-        tensors: where the pictures are.
-        rows: `(n,)` of the store; an image that counts twice is there twice.
+        source: what the network is given of them.
+        rows: `(n,)` of the source; an image that counts twice is there twice.
         labels: `(n,)` from 0 on.
         weights: `(n,)` how much each counts, 1 on average.
     """
 
-    tensors: TensorStore
+    source: Source
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     weights: NDArray[np.float32]
@@ -50,37 +92,31 @@ class Examples:
         return len(self.rows)
 
 
-def training_batches(examples: Examples, side: int, classes: int, batch_size: int, seed: int,
-                     begin: int, end: int) -> Any:
+def training_batches(examples: Examples, classes: int, batch_size: int, seed: int, begin: int,
+                     end: int) -> Any:
     """A `tf.data.Dataset` of the batches of updates `begin` to `end` - 1.
 
     Epochs follow one another without a gap: a batch may hold the last of one and the first of the
     next, and is always full.
     """
     tensorflow = load_tensorflow()
-    signature = (tensorflow.TensorSpec((None, side, side, 3), tensorflow.uint8),
+    source = examples.source
+    signature = (tensorflow.TensorSpec((None, *source.shape), source.dtype),
                  tensorflow.TensorSpec((None, classes), tensorflow.float32),
                  tensorflow.TensorSpec((None,), tensorflow.float32))
     return tensorflow.data.Dataset.from_generator(
-        lambda: _augmented(examples, side, classes, batch_size, seed, begin, end),
+        lambda: _changed(examples, classes, batch_size, seed, begin, end),
         output_signature=signature).prefetch(PREFETCHED)
 
 
-def plain_batches(examples: Examples, side: int, batch_size: int) -> Iterator[NDArray[np.uint8]]:
-    """Pictures in their order, unchanged."""
-    for start in range(0, len(examples), batch_size):
-        yield examples.tensors.read(examples.rows[start:start + batch_size], side)
-
-
-def _augmented(examples: Examples, side: int, classes: int, batch_size: int, seed: int,
-               begin: int, end: int) -> Iterator[Batch]:
+def _changed(examples: Examples, classes: int, batch_size: int, seed: int, begin: int, end: int,
+             ) -> Iterator[Batch]:
     one_hot = np.eye(classes, dtype=np.float32)
     for update in range(begin, end):
         chosen = _chosen(len(examples), batch_size, seed, update)
-        pictures = examples.tensors.read(examples.rows[chosen], side)
         random = np.random.default_rng((seed, update, 1))
-        yield (augment(pictures, random), one_hot[examples.labels[chosen]],
-               examples.weights[chosen])
+        yield (examples.source.changed(examples.rows[chosen], random),
+               one_hot[examples.labels[chosen]], examples.weights[chosen])
 
 
 def _chosen(count: int, batch_size: int, seed: int, update: int) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,12 @@ from audit.rundir import RunDir
 from audit.training.checkpoint import Standing, restore, save
 from audit.training.compare import log_loss
 from audit.training.events import EventLog
-from audit.training.examples import plain_batches, training_batches
-from audit.training.learning_rate import make_optimizer, warm_up_and_cosine
+from audit.training.examples import training_batches
+from audit.training.learning_rate import averaged_over, make_optimizer, warm_up_and_cosine
 from audit.training.losses import Loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -59,7 +60,7 @@ class Trainer:
         """Compile the network.
 
         Args:
-            network: from pictures to logits.
+            network: from what the source of the examples gives to logits.
             settings: the same for all trainings that are compared.
             updates_an_epoch: after which the network is validated.
             learning_rate: the highest.
@@ -69,8 +70,9 @@ class Trainer:
         self._updates = updates_an_epoch
         self._classes = network.output_shape[1]
         self._loss = Loss(settings.loss, settings.label_smoothing, self._classes)
-        network.compile(make_optimizer(settings, warm_up_and_cosine(
-            learning_rate, settings.epochs * updates_an_epoch)), self._loss)
+        updates = settings.epochs * updates_an_epoch
+        network.compile(make_optimizer(settings, warm_up_and_cosine(learning_rate, updates),
+                                       averaged_over(updates)), self._loss)
         network.optimizer.build(network.trainable_variables)
         self._variables = [*network.variables, *network.optimizer.variables]
         self._beginning = [variable.numpy() for variable in self._variables]
@@ -107,7 +109,10 @@ class Trainer:
 
     def _seed_dropout(self, seed: int) -> None:
         """Let what the network itself draws depend on the seed."""
-        for layer in self.network.layers:
+        layers = list(self.network.layers)
+        while layers:
+            layer = layers.pop()
+            layers.extend(getattr(layer, "layers", ()))
             generator = getattr(layer, "seed_generator", None)
             if generator is not None:
                 generator.state.assign([seed, 0])
@@ -117,8 +122,8 @@ class Trainer:
         keras = load_keras()
         network, end = self.network, self._settings.epochs
         batches = training_batches(
-            task.training, network.input_shape[1], self._classes, self._settings.batch_size,
-            task.seed, begin * self._updates, end * self._updates)
+            task.training, self._classes, self._settings.batch_size, task.seed,
+            begin * self._updates, end * self._updates)
 
         class Each(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
             """Calls back to what knows the training."""
@@ -135,12 +140,24 @@ class Trainer:
 
 
 def predict(network: Any, examples: Examples, batch_size: int) -> Floats:
-    """Logits `(n, classes)`, the mean of those of a picture and of its mirror image."""
-    side = network.input_shape[1]
-    parts = [np.mean([network.predict_on_batch(pictures),
-                      network.predict_on_batch(pictures[:, :, ::-1])], axis=0)
-             for pictures in plain_batches(examples, side, batch_size)]
+    """Logits `(n, classes)`, the mean of those of an image and of its mirror image."""
+    rows = examples.rows
+    parts = [np.mean([network.predict_on_batch(
+        examples.source.plain(rows[start:start + batch_size], mirrored=mirrored))
+        for mirrored in (False, True)], axis=0) for start in range(0, len(rows), batch_size)]
     return np.concatenate(parts).astype(np.float32)
+
+
+@contextmanager
+def averaged(network: Any) -> Iterator[None]:
+    """The network with the average of its last weights; with the last ones again on leaving."""
+    last = [variable.numpy() for variable in network.trainable_variables]
+    network.optimizer.finalize_variable_values(network.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(network.trainable_variables, last, strict=True):
+            variable.assign(value)
 
 
 class _Watch:
@@ -161,7 +178,9 @@ class _Watch:
         """Take note of an epoch that has ended; whether none is to follow."""
         standing = self._standing
         labels, weights = self._validation.labels, self._validation.weights
-        logits = predict(network, self._validation, self._settings.batch_size)
+        with averaged(network):
+            logits = predict(network, self._validation, self._settings.batch_size)
+            weights_now = network.get_weights()
         loss = log_loss(logits + self._shift, labels, weights)  # as common as they are there
         standing.epoch += 1
         standing.history.append({
@@ -173,7 +192,7 @@ class _Watch:
         # A loss that is no number is no better than none, but something has to be the best.
         if loss < standing.best_loss or not standing.best:
             standing.best_loss, standing.best_epoch = loss, standing.epoch
-            standing.best = network.get_weights()
+            standing.best = weights_now
         has_stalled = standing.epoch - standing.best_epoch >= self._settings.patience
         standing.is_over = has_stalled or standing.epoch >= self._settings.epochs
         _write_history(self._path.with_name("history.csv"), standing)

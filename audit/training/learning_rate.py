@@ -29,6 +29,9 @@ SMOOTHING = 0.9
 BELOW_LOWEST = 10.0
 """The rate recommended is that of the lowest loss divided by this, as is usual."""
 
+AVERAGED_OVER, AVERAGED_SHARE = 100, 0.1
+"""Updates, at most, and share of a training, over which weights are averaged."""
+
 WARM_UP = 0.1
 """Share of the updates in which the rate rises, before it falls by a cosine."""
 
@@ -85,14 +88,32 @@ def find_range(network: Any, batches: Iterable[Any], loss: Callable[[Any, Any], 
                      max(recommended, low))
 
 
-def make_optimizer(settings: TrainingSettings, rate: Any) -> Any:
-    """An optimizer at a rate, or a schedule of rates."""
+def make_optimizer(settings: TrainingSettings, rate: Any, average_over: int = 0) -> Any:
+    """An optimizer at a rate, or a schedule of rates.
+
+    Args:
+        settings: which.
+        rate: of learning.
+        average_over: updates over which it averages the weights beside the last ones; 0 for none.
+    """
     optimizers = load_keras().optimizers
+    average = {"use_ema": True, "ema_momentum": 1 - 1 / average_over} if average_over else {}
     if settings.optimizer == "adamw":
-        return optimizers.AdamW(rate, weight_decay=settings.weight_decay)
+        return optimizers.AdamW(rate, weight_decay=settings.weight_decay, **average)
     if settings.optimizer == "adam":
-        return optimizers.Adam(rate)
-    return optimizers.SGD(rate, momentum=0.9, nesterov=True)
+        return optimizers.Adam(rate, **average)
+    return optimizers.SGD(rate, momentum=0.9, nesterov=True, **average)
+
+
+def averaged_over(updates: int) -> int:
+    """Updates over which weights are averaged, in a training of so many.
+
+    Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992; as an
+    exponential moving average, usual since Szegedy et al., 2016. What is validated and kept is the
+    average: in the middle of a schedule, where a training on wrong labels is at its best, the last
+    weights are noisier by several points of accuracy.
+    """
+    return max(1, min(AVERAGED_OVER, round(AVERAGED_SHARE * updates)))
 
 
 def warm_up_and_cosine(highest: float, updates: int) -> Any:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audit.errors import UsageError
-from audit.feature_maps import feature_maps
 from audit.keras_runtime import load_keras
+from audit.network_cut import cut_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
-
-FROZEN_ABOVE = 1 / 16
-"""Layers that see the picture at more than this share of its side stay as they are: what they know
-(edges, textures) is of all pictures, and half the work of an update is saved."""
 
 FILTERS = (32, 64, 128)
 """Of a network from scratch, each step at half the side."""
@@ -34,9 +31,24 @@ CLASS_NAMES = "class_names"
 """Name of the layer of a saved model that knows the classes."""
 
 
+@dataclass(frozen=True)
+class Network:
+    """A network and the part of it that is trained; both share their weights.
+
+    Attributes:
+        whole: from uint8 pictures `(n, side, side, 3)` to logits.
+        begin: what stays as it is, from pictures to activations; None if all is trained.
+        trained: from these activations, or else from pictures, to logits.
+    """
+
+    whole: Any
+    begin: Any | None
+    trained: Any
+
+
 def on_pretrained(base: Any, preprocess: Callable[[Any], Any], side: int, classes: int,
-                  dropout: float) -> Any:
-    """A network from uint8 pictures `(n, side, side, 3)` to logits, on a pretrained base.
+                  dropout: float) -> Network:
+    """A network of pictures on a pretrained base, of which the last blocks are trained.
 
     Layers of batch normalisation stay as they are: their statistics are of far more pictures. The
     new last layer begins at zero, so that the first updates do not spoil what is below it.
@@ -52,15 +64,29 @@ def on_pretrained(base: Any, preprocess: Callable[[Any], Any], side: int, classe
         UsageError: `preprocess` is none that can be saved with the network.
     """
     keras = load_keras()
-    _freeze(base, side)
     pictures = keras.Input((side, side, 3), name="pictures")
-    features = base(preprocessing_layer(preprocess)(pictures), training=False)
-    if len(features.shape) == 4:  # noqa: PLR2004 - image, y, x, channel
-        features = keras.layers.GlobalAveragePooling2D()(features)
-    hidden = keras.layers.Dropout(dropout, seed=0)(features)
-    logits = keras.layers.Dense(classes, kernel_initializer="zeros", dtype="float32",
-                                name="logits")(hidden)
-    return keras.Model(pictures, logits)
+    ready = preprocessing_layer(preprocess)(pictures)
+
+    def top(features: Any) -> Any:
+        hidden = keras.layers.Dropout(dropout, seed=0)(features)
+        return keras.layers.Dense(classes, kernel_initializer="zeros", dtype="float32",
+                                  name="logits")(hidden)
+
+    parts = cut_network(base, side)
+    if parts is None:
+        for layer in base.layers:
+            layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+        features = base(ready, training=False)
+        if len(features.shape) == 4:  # noqa: PLR2004 - image, y, x, channel
+            features = keras.layers.GlobalAveragePooling2D()(features)
+        whole = keras.Model(pictures, top(features))
+        return Network(whole, None, whole)
+    first, last = parts
+    first.trainable = False
+    begin = keras.Model(pictures, first(ready, training=False))
+    passing = keras.Input(begin.output_shape[1:])
+    trained = keras.Model(passing, top(last(passing, training=False)))
+    return Network(keras.Model(pictures, trained(begin(pictures))), begin, trained)
 
 
 def from_scratch(side: int, classes: int, dropout: float, mean: NDArray[np.float32],
@@ -140,18 +166,6 @@ def preprocessing_layer(preprocess: Callable[[Any], Any]) -> Any:
     layer.build((None, None, None, 3))
     layer.set_weights([matrix, black])
     return layer
-
-
-def _freeze(base: Any, side: int) -> None:
-    """Freeze what sees more of the picture than `FROZEN_ABOVE`, and all batch normalisation."""
-    keras = load_keras()
-    heights = {id(layer): height for layer, height in feature_maps(base, side)}
-    least = min(heights.values())
-    has_passed = False
-    for layer in base.layers:
-        has_passed = has_passed or (
-            heights.get(id(layer), side) <= max(FROZEN_ABOVE * side, least))
-        layer.trainable = has_passed and not isinstance(layer, keras.layers.BatchNormalization)
 
 
 def _normalised(hidden: Any) -> Any:

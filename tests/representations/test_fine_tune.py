@@ -6,7 +6,8 @@ from sklearn.datasets import load_digits
 
 from audit.imagestore import TensorStore
 from audit.keras_runtime import load_keras
-from audit.representations.fine_tune import PHOTO_SIDE, SMALL_SIDE, FineTuner, cut_network
+from audit.network_cut import cut_network
+from audit.representations.fine_tune import PHOTO_SIDE, SMALL_SIDE, FineTuner
 from audit.representations.progress import STEPS
 
 COUNT, CLASSES, FOLDS, SIDE = 180, 3, 3, 32

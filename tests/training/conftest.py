@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 from audit.imagestore import TensorStore
 from audit.keras_runtime import load_keras
-from audit.training import Examples
+from audit.training import Examples, Pictures
 
 CLASSES, SIDE = 3, 16
 
@@ -16,7 +16,7 @@ CLASSES, SIDE = 3, 16
 def examples_of(store, labels, rows, weights=None):
     """Examples of these rows of a store, by the labels of all."""
     rows = np.asarray(rows)
-    return Examples(store, rows, labels[rows].astype(np.int64),
+    return Examples(Pictures(store, SIDE), rows, labels[rows].astype(np.int64),
                     np.ones(len(rows), np.float32) if weights is None else weights)
 
 

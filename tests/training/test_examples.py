@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.imagestore import TensorStore
-from audit.training import Examples, training_batches
-from audit.training.examples import SHIFT, augment, plain_batches
+from audit.training import Examples, Pictures, training_batches
+from audit.training.examples import SHIFT, augment
 
 COUNT = 60
 
@@ -21,8 +21,8 @@ def plain_store(tmp_path_factory):
     return store
 
 
-def batches_of(examples, begin, end, *, side=8, batch_size=4, seed=0, classes=COUNT):
-    return list(training_batches(examples, side, classes, batch_size, seed, begin, end)
+def batches_of(examples, begin, end, *, batch_size=4, seed=0, classes=COUNT):
+    return list(training_batches(examples, classes, batch_size, seed, begin, end)
                 .as_numpy_iterator())
 
 
@@ -32,7 +32,7 @@ def rows_seen(batches):
 
 def as_they_are(store, rows):
     rows = np.asarray(rows, np.int64)
-    return Examples(store, rows, rows, 1 + rows.astype(np.float32))
+    return Examples(Pictures(store, 8), rows, rows, 1 + rows.astype(np.float32))
 
 
 @settings(max_examples=6, deadline=None)
@@ -69,19 +69,20 @@ def test_labels_and_weights_are_those_of_the_picture(plain_store):
 @pytest.mark.parametrize("begin", [1, 6, 7, 11])
 def test_batches_from_any_update_on_are_those_of_a_run_from_the_first(examples, begin):
     some = examples(range(50))
-    unbroken = batches_of(some, 0, 12, side=16, batch_size=8, classes=3)
-    resumed = batches_of(some, begin, 12, side=16, batch_size=8, classes=3)
+    unbroken = batches_of(some, 0, 12, batch_size=8, classes=3)
+    resumed = batches_of(some, begin, 12, batch_size=8, classes=3)
     assert len(resumed) == 12 - begin
     for before, after in zip(unbroken[begin:], resumed, strict=True):
         for one, other in zip(before, after, strict=True):
             np.testing.assert_array_equal(one, other)
 
 
-def test_plain_batches_are_the_pictures_in_their_order(examples, digits):
-    rows = [5, 3, 3, 8, 40]
-    batches = list(plain_batches(examples(rows), 16, 2))
-    assert [len(one) for one in batches] == [2, 2, 1]
-    np.testing.assert_array_equal(np.concatenate(batches), digits[0].read(np.array(rows)))
+def test_plain_pictures_are_those_of_the_rows_in_their_order(digits):
+    rows = np.array([5, 3, 3, 8, 40])
+    pictures = Pictures(digits[0], 16)
+    plain = pictures.plain(rows, mirrored=False)
+    np.testing.assert_array_equal(plain, digits[0].read(rows))
+    np.testing.assert_array_equal(pictures.plain(rows, mirrored=True), plain[:, :, ::-1])
 
 
 pictures_of_noise = st.builds(

@@ -11,6 +11,8 @@ from audit.imagestore import TensorStore
 from audit.keras_runtime import load_tensorflow, seed_everything
 from audit.training import (
     CHECKPOINT,
+    Loss,
+    Pictures,
     Task,
     Trainer,
     TrainingSettings,
@@ -19,6 +21,8 @@ from audit.training import (
     predict,
     training_batches,
 )
+from audit.training.fit import averaged
+from audit.training.learning_rate import make_optimizer
 
 UPDATES, RATE = 12, 0.01
 TRAINED, VALIDATED, TESTED = range(240), range(240, 340), range(340, 500)
@@ -200,11 +204,30 @@ def test_dropout_is_by_the_seed_of_the_task(trainer, task, monkeypatch, tmp_path
     """Images and their changes are made the same, so that only dropout is left to differ."""
     monkeypatch.setattr(
         "audit.training.fit.training_batches",
-        lambda examples, side, classes, batch_size, _seed, begin, end: training_batches(
-            examples, side, classes, batch_size, 0, begin, end))
+        lambda examples, classes, batch_size, _seed, begin, end: training_batches(
+            examples, classes, batch_size, 0, begin, end))
     first, second = (trainer.fit(task(seed=seed), folder_in(tmp_path, str(seed))).best
                      for seed in (0, 1))
     assert differs(first, second)
+
+
+def test_what_is_validated_is_the_average_of_the_last_weights(small_network, examples):
+    network, some = small_network(), examples(TRAINED)
+    network.compile(make_optimizer(TrainingSettings(), 0.05, 2), Loss("cross_entropy", 0, 3))
+
+    def now():
+        return [variable.numpy() for variable in network.trainable_variables]
+
+    last = []
+    for batch in training_batches(some, 3, 16, 0, 0, 3).as_numpy_iterator():
+        network.train_on_batch(*batch)
+        last.append(now())
+    with averaged(network):
+        inside = now()
+    assert_same(now(), last[-1])
+    assert differs(last[-1], last[-2])
+    for value, first, second, third in zip(inside, *last, strict=True):
+        np.testing.assert_allclose(value, first / 4 + second / 4 + third / 2, atol=1e-6)
 
 
 def test_it_begins_with_the_weights_it_is_given(trainer, fitted, task, tmp_path):
@@ -216,9 +239,9 @@ def test_it_begins_with_the_weights_it_is_given(trainer, fitted, task, tmp_path)
 def test_a_picture_and_its_mirror_image_are_answered_alike(trainer, examples, tmp_path):
     some = examples(range(5))
     mirrored = TensorStore.create(tmp_path / "mirrored", 5, 16)
-    for row, picture in enumerate(some.tensors.read(some.rows)):
-        mirrored.write(row, picture[:, ::-1])
+    for row, picture in enumerate(some.source.plain(some.rows, mirrored=True)):
+        mirrored.write(row, picture)
     plain = predict(trainer.network, some, 2)
     assert len(plain) == 5
-    np.testing.assert_allclose(predict(trainer.network, replace(some, tensors=mirrored), 2), plain,
-                               atol=1e-5)
+    other = replace(some, source=Pictures(mirrored, 16))
+    np.testing.assert_allclose(predict(trainer.network, other, 2), plain, atol=1e-5)

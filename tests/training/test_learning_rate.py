@@ -5,11 +5,16 @@ import pytest
 
 from audit.keras_runtime import load_keras
 from audit.training import TRIED, Loss, TrainingSettings, find_range, training_batches
-from audit.training.learning_rate import RANGE, make_optimizer, warm_up_and_cosine
+from audit.training.learning_rate import (
+    RANGE,
+    averaged_over,
+    make_optimizer,
+    warm_up_and_cosine,
+)
 
 
 def ranged(network, examples, settings, told):
-    batches = training_batches(examples(range(200)), 16, 3, 16, 0, 0, TRIED)
+    batches = training_batches(examples(range(200)), 3, 16, 0, 0, TRIED)
     return find_range(network, batches.as_numpy_iterator(), Loss("cross_entropy", 0.1, 3),
                       settings, 0, told.append)
 
@@ -76,3 +81,9 @@ def test_optimizers_are_the_ones_asked_for(name):
                                "sgd": load_keras().optimizers.SGD}[name]
     assert float(optimizer.learning_rate) == 0.5
     assert optimizer.weight_decay == (0.03 if name == "adamw" else None)
+
+
+@pytest.mark.parametrize(("updates", "over"), [(1, 1), (30, 3), (300, 30), (1_250, 100),
+                                               (100_000, 100)])
+def test_weights_are_averaged_over_a_tenth_of_a_training_and_no_more_than_a_hundred(updates, over):
+    assert averaged_over(updates) == over

@@ -151,28 +151,48 @@ def test_only_the_last_scales_of_a_pretrained_network_are_trained(pretrained):
             assert not layer.trainable_weights, layer.name
     trained = [layer for layer in base.layers if layer.trainable_weights]
     assert {heights[layer.name] for layer in trained} == {1, 2}
-    assert len(network.trainable_weights) == len(base.trainable_weights) + 2, "and the last layer"
+    for one in (network.whole, network.trained):
+        assert len(one.trainable_weights) == len(base.trainable_weights) + 2, "and the last layer"
+    assert not network.begin.trainable_weights
+
+
+def test_the_two_parts_of_a_pretrained_network_are_the_whole(pretrained):
+    _, network = pretrained
+    logits = network.trained.get_layer("logits")
+    before = logits.get_weights()
+    random = np.random.default_rng(1)
+    logits.set_weights([random.normal(size=one.shape) for one in before])
+    pictures = random.integers(0, 256, (3, 32, 32, 3), np.uint8)
+    whole = network.whole.predict_on_batch(pictures)
+    np.testing.assert_allclose(
+        network.trained.predict_on_batch(network.begin.predict_on_batch(pictures)), whole,
+        atol=1e-4)
+    assert whole.std() > 0
+    logits.set_weights(before)
 
 
 def test_a_pretrained_network_begins_without_an_opinion(pretrained):
     _, network = pretrained
     pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.float32)
-    np.testing.assert_array_equal(network(pictures), np.zeros((4, CLASSES)))
+    np.testing.assert_array_equal(network.whole(pictures), np.zeros((4, CLASSES)))
 
 
 def test_statistics_of_a_pretrained_network_stay_while_it_is_trained(pretrained):
     base, network = pretrained
     before = base.get_weights()
-    network(np.full((2, 32, 32, 3), 255, np.float32), training=True)
+    network.whole(np.full((2, 32, 32, 3), 255, np.float32), training=True)
     for now, then in zip(base.get_weights(), before, strict=True):
         np.testing.assert_array_equal(now, then)
 
 
-def test_a_base_that_gives_maps_is_averaged():
+def test_a_base_that_cannot_be_cut_is_trained_whole_and_its_maps_are_averaged():
     keras = load_keras()
     pictures = keras.Input((SIDE, SIDE, 3))
     base = keras.Model(pictures, keras.layers.Conv2D(4, 3, strides=4)(pictures))
-    network = on_pretrained(base, lambda values: values / 255, SIDE, CLASSES, 0.0)
+    parts = on_pretrained(base, lambda values: values / 255, SIDE, CLASSES, 0.0)
+    assert parts.begin is None
+    assert parts.trained is parts.whole
+    network = parts.whole
     assert network.output_shape == (None, CLASSES)
     kernel = np.random.default_rng(0).normal(size=(4, CLASSES)).astype(np.float32)
     network.get_layer("logits").set_weights([kernel, np.zeros(CLASSES)])
