@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from audit.memory import keep_freed_memory
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-
-INTERRUPTED = 130
-"""Exit code of a run ended by Ctrl-C: 128 + SIGINT, as shells have it."""
+from pipelines.explained import explained
 
 app = typer.Typer(
     name="audit", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
@@ -72,7 +62,7 @@ def run(
 ) -> None:
     """Audit an image dataset: what is wrong with it, ranked, with pictures."""
     del no_cache
-    with _explained(debug=debug):
+    with explained(debug=debug):
         from rich.console import Console  # noqa: PLC0415
 
         from audit.render import print_summary  # noqa: PLC0415
@@ -98,7 +88,7 @@ def checks(
     debug: Debug = False,
 ) -> None:
     """List every check, or explain one: meaning, thresholds and where they come from, fix."""
-    with _explained(debug=debug):
+    with explained(debug=debug):
         from pipelines.show_checks import show_checks  # noqa: PLC0415
 
         show_checks(code)
@@ -111,7 +101,7 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """Make a small real dataset (scanned digits) with planted, recorded faults of every kind."""
-    with _explained(debug=debug):
+    with explained(debug=debug):
         from pipelines.build_demo import build_demo  # noqa: PLC0415
 
         count = build_demo(folder, seed)
@@ -149,7 +139,7 @@ def fix(
     debug: Debug = False,
 ) -> None:
     """Make a remedied dataset of a run: a plan, one row an image. Sources are never changed."""
-    with _explained(debug=debug, unfinished="nothing was written under the name asked for."):
+    with explained(debug=debug, unfinished="nothing was written under the name asked for."):
         from rich.console import Console  # noqa: PLC0415
 
         from pipelines.progress import Stages  # noqa: PLC0415
@@ -201,7 +191,7 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train the final network, with the data as they came and remedied, and measure the gain."""
-    with _explained(debug=debug, unfinished="the same command goes on where it stopped."):
+    with explained(debug=debug, unfinished="the same command goes on where it stopped."):
         from rich.console import Console  # noqa: PLC0415
 
         from audit.training import TrainingSettings  # noqa: PLC0415
@@ -231,46 +221,6 @@ def _compare_with_planted(data: Path, run_path: Path) -> None:
 
     if is_demo(data):
         print_planted_against_found(data, run_path)
-
-
-@contextmanager
-def _explained(*, debug: bool, unfinished: str = "a run that has no run.json is not finished.",
-               ) -> Iterator[None]:
-    """Turn errors meant for the user into one line and an exit code."""
-    from audit.errors import AuditError  # noqa: PLC0415
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)  # a pipeline's stop is as clean as Ctrl-C
-    try:
-        yield
-    except AuditError as error:
-        if debug:
-            raise
-        _complain(str(error))
-        raise typer.Exit(error.exit_code) from error
-    except KeyboardInterrupt as error:
-        _complain(f"interrupted; {unfinished}")
-        _hush()
-        raise typer.Exit(INTERRUPTED) from error
-    except BrokenPipeError:  # whoever read our output has gone, as `head` does
-        _hush()
-    except OSError as error:
-        if debug:
-            raise
-        _complain(f"{error.strerror or error}: {error.filename or 'no file named'}. The run is not "
-                  "finished; mend it and run again.")
-        raise typer.Exit(2) from error
-
-
-def _complain(text: str) -> None:
-    typer.echo(f"audit: {text}", err=True)
-
-
-def _hush() -> None:
-    """Keep the interpreter from complaining while it shuts down."""
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the very end
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audit.errors import AuditError
 from audit.rundir import RunDir
+from pipelines.explained import explained
 from pipelines.tell_training import Verdict, as_json, judge, print_training
 from pipelines.train_network import Trained, TrainSettings, save_network, train
 
@@ -100,7 +100,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each arm")
     parser.add_argument("--network", default="auto", help="as for `audit train`")
     given = parser.parse_args()
-    try:
+    with explained(unfinished="the same command begins again; `audit train` goes on with a run "
+                              "that is finished."):
         splits = set(open_dataset(given.data).manifest["split"])
         audited = Settings(data=given.data, out=given.out,
                            hold_out=TEST if TEST in splits else HELD_OUT)
@@ -108,9 +109,6 @@ def main() -> int:
             RemedySettings(run=given.out, out=given.out / "training", balance="auto"),
             given.out / "training", given.network, given.seeds)
         audit_and_train(audited, settings, Stages(Console(stderr=True)), Console())
-    except AuditError as error:
-        print(f"audit: {error}", file=sys.stderr)  # noqa: T201 - the one line for the user
-        return error.exit_code
     return 0
 
 
