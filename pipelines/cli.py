@@ -157,6 +157,54 @@ def fix(
 
 
 @app.command()
+def review(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    port: Annotated[int, typer.Option(help="Port of the page; 0 for any that is free.")] = 8421,
+    reviewer: Annotated[str, typer.Option(help="Your name. Default: the page asks.")] = "",
+    host: Annotated[str, typer.Option(
+        help="Address to listen on; others than 127.0.0.1 let other machines in.")] = "127.0.0.1",
+    overlap: Annotated[int, typer.Option(help="People that are to answer each question.")] = 1,
+    blind: Annotated[bool, typer.Option(
+        help="Say only after an answer what the dataset and the model hold.")] = True,
+    browser: Annotated[bool, typer.Option(help="Open the page in this machine's browser.")] = False,
+    answers: Annotated[list[Path] | None, typer.Option(
+        help="An earlier run whose answers count here too. May be given several times; runs in the "
+             "same folder count anyway.")] = None,
+    export: Annotated[Path | None, typer.Option(
+        help="Write what was answered to this file (fiftyone: folder), and end.")] = None,
+    form: Annotated[str, typer.Option(
+        "--format", help="Of --export: csv, jsonl, label-studio, cvat or fiftyone.")] = "csv",
+    take: Annotated[Path | None, typer.Option(
+        "--import", help="Take answers from a CSV, Parquet, JSON Lines or Label Studio's JSON, "
+                         "and end.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Serve the flagged images of RUN to labelers, on a local web page."""
+    with explained(debug=debug, unfinished="what was answered is kept."):
+        from rich.console import Console  # noqa: PLC0415
+
+        from pipelines.review_findings import (  # noqa: PLC0415
+            ReviewOptions,
+            export_answers,
+            import_answers,
+            open_review,
+            serve,
+        )
+
+        options = ReviewOptions(port, reviewer, host, overlap, blind, browser)
+        opened = open_review(run, answers or ())
+        console = Console()
+        if take is not None:
+            count = import_answers(opened, take)
+            typer.echo(f"{count:,} answers were taken from {take}.")
+        if export is not None:
+            count = export_answers(opened, form, export)
+            typer.echo(f"{count:,} answered images are in {export}.")
+        if take is None and export is None:
+            serve(opened, options, console)
+
+
+@app.command()
 def train(
     run_folder: Annotated[Path, typer.Argument(
         metavar="RUN", help="Folder that `audit run` has written, best with --hold-out.")],

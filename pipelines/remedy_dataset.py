@@ -15,6 +15,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from audit import tables
 from audit.errors import UnauditableError, UsageError
 from audit.ingest import TEST, open_dataset, printable
 from audit.remedies import (
@@ -35,6 +36,9 @@ from audit.remedies import (
     training_rows,
     write_remedied,
 )
+from audit.review.decisions import decisions
+from audit.review.items import Catalogue
+from audit.review.store import REVIEW_FILE, ReviewStore
 from audit.stored_run import StoredRun, read_run
 from pipelines.seed import check_seed
 
@@ -142,10 +146,22 @@ def plan_remedies(run: StoredRun, settings: RemedySettings) -> pd.DataFrame:
     """
     case = build_case(run.images, run.findings, run.classes, run.probabilities,
                       is_own_model=run.is_own_model, include_eval=settings.include_eval)
-    decisions = ({} if settings.decisions is None
-                 else match_decisions(case, read_decisions(settings.decisions)))
-    return make_plan(case, Options(decisions, settings.relabel_above, settings.class_floor,
+    decided = match_decisions(case, _decided(run, settings))
+    return make_plan(case, Options(decided, settings.relabel_above, settings.class_floor,
                                    weighs=settings.suspects == WEIGH))
+
+
+def _decided(run: StoredRun, settings: RemedySettings) -> pd.DataFrame:
+    """Decisions of the table that was given, else what was answered on the review page."""
+    if settings.decisions is not None:
+        return read_decisions(settings.decisions)
+    if not (run.path / REVIEW_FILE).is_file():
+        return tables.make(tables.DECISIONS, [])
+    store = ReviewStore(run.path / REVIEW_FILE)
+    try:
+        return decisions(Catalogue(run), store.standing(), run.images["given_label"].tolist())
+    finally:
+        store.close()
 
 
 def choose_strategy(run: StoredRun, plan: pd.DataFrame, settings: RemedySettings, stages: Stages,

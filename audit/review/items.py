@@ -1,4 +1,4 @@
-"""The questions of a run: one an image whose label is suspected, a set of copies, or a bad picture.
+"""The questions of a run, about suspected labels, pictures under two classes, copies, bad pictures.
 
 A question is known by the files it is about, not by their names, so that it stays answered when a
 file is renamed and when the data are audited again.
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from audit.stored_run import StoredRun
 
-LABEL, DUPLICATES, QUALITY = "label", "duplicates", "quality"
+LABEL, CONFLICT, DUPLICATES, QUALITY = "label", "conflict", "duplicates", "quality"
+_CONFLICT_CHECK = "label_conflict"
 
 EXEMPLARS = 6
 """Trusted images of a class that are shown beside it."""
@@ -47,13 +48,15 @@ class Item:
 
     Attributes:
         item_id: of kind, check and files, 16 hexadecimal digits.
-        kind: `label`, `duplicates` or `quality`.
+        kind: `label` (which class?), `conflict` (the same picture stands under two: which?),
+            `duplicates` (which to keep?) or `quality` (keep it?).
         check: code of the check that asks.
         rows: of the run's images that it is about; one for labels and quality.
         sha256: of their files, in the order of `rows`; empty for a file that was not read.
-        given: class in the dataset; empty for sets.
-        suggested: the other class that the model finds most probable; empty but for labels.
-        likely: further classes, the most probable first; only for labels.
+        given: class in the dataset; of a conflict the first image's; empty for copies of several.
+        suggested: the other class that the model finds most probable, of a conflict the other that
+            the picture stands under; empty for copies and quality.
+        likely: further classes, the most probable first; of labels and conflicts only.
         score: 0 to 1, low is bad.
         truth: the class it is trusted to be, of questions whose answer is known; else empty.
     """
@@ -110,6 +113,11 @@ class Catalogue:
             KeyError: there is none.
         """
         return self._by_id[item_id]
+
+    def about_label(self, row: int) -> Item:
+        """The question about the label of an image, whether it is asked or not."""
+        item = self._label_item(row)
+        return self._by_id.get(item.item_id, item)
 
     def image_key(self, row: int) -> str:
         """Opaque name of an image: of its content, 16 hexadecimal digits."""
@@ -181,13 +189,29 @@ class Catalogue:
             rows: tuple[int, ...] = (row_of[subject],)
             if about == "set":
                 rows = (*rows, *(row_of[name] for name in json.loads(related)))
+            if check == _CONFLICT_CHECK:
+                found.append(self._conflict_item(rows, float(score)))
+                continue
             kind = DUPLICATES if about == "set" else QUALITY
             given = {str(self._given[row]) for row in rows}
             found.append(Item(
-                self._name(kind, check, rows), kind, check, rows,
-                tuple(self.sha256[row] for row in rows), given.pop() if len(given) == 1 else "",
-                "", (), float(score)))
-        return sorted(found, key=lambda one: (one.check, one.score))
+                self._name(kind, check, rows), kind, check, rows, self._contents(rows),
+                given.pop() if len(given) == 1 else "", "", (), float(score)))
+        # A picture under two classes is a set of copies too: the graver of the two asks.
+        conflicts = {one.rows for one in found if one.kind == CONFLICT}
+        return sorted((one for one in found if one.kind != DUPLICATES or one.rows not in conflicts),
+                      key=lambda one: (one.check, one.score))
+
+    def _conflict_item(self, rows: tuple[int, ...], score: float) -> Item:
+        under = list(dict.fromkeys(str(self._given[row]) for row in rows))
+        further = (name for name in (*under[2:], *self._ranked(rows[0])))
+        return Item(
+            self._name(CONFLICT, _CONFLICT_CHECK, rows), CONFLICT, _CONFLICT_CHECK, rows,
+            self._contents(rows), under[0], under[1],
+            tuple(dict.fromkeys(name for name in further if name not in under[:2]))[:LIKELY], score)
+
+    def _contents(self, rows: Sequence[int]) -> tuple[str, ...]:
+        return tuple(self.sha256[row] for row in rows)
 
     def _known(self, asked: Sequence[Item], seed: int) -> list[Item]:
         """Questions about labels that are trusted, drawn from all classes alike."""

@@ -85,8 +85,10 @@ def on_pretrained(base: Any, preprocess: Callable[[Any], Any], side: int, classe
     first.trainable = False
     begin = keras.Model(pictures, first(ready, training=False))
     passing = keras.Input(begin.output_shape[1:])
-    trained = keras.Model(passing, top(last(passing, training=False)))
-    return Network(keras.Model(pictures, trained(begin(pictures))), begin, trained)
+    logits = top(last(passing, training=False))
+    # Two of the same layers: one is compiled, and how it was compiled cannot be saved.
+    rest, trained = keras.Model(passing, logits), keras.Model(passing, logits)
+    return Network(keras.Model(pictures, rest(begin(pictures))), begin, trained)
 
 
 def from_scratch(side: int, classes: int, dropout: float, mean: NDArray[np.float32],

@@ -11,7 +11,7 @@ import pytest
 
 from audit.errors import UsageError
 from audit.keras_runtime import load_keras, seed_everything
-from audit.training import from_scratch, on_pretrained, to_save
+from audit.training import Loss, from_scratch, on_pretrained, to_save
 from audit.training.networks import FILTERS, preprocessing_layer
 
 SIDE, CLASSES = 16, 3
@@ -169,6 +169,24 @@ def test_the_two_parts_of_a_pretrained_network_are_the_whole(pretrained):
         atol=1e-4)
     assert whole.std() > 0
     logits.set_weights(before)
+
+
+def test_a_pretrained_network_is_saved_as_it_was_trained(pretrained, tmp_path):
+    keras = load_keras()
+    _, network = pretrained
+    random = np.random.default_rng(2)
+    pictures = random.integers(0, 256, (8, 32, 32, 3), np.uint8)
+    before = network.trained.get_weights()
+    network.trained.compile("adam", Loss("cross_entropy", 0.1, CLASSES))
+    network.trained.train_on_batch(network.begin.predict_on_batch(pictures),
+                                   np.eye(CLASSES, dtype=np.float32)[random.integers(0, 3, 8)])
+    to_save(network.whole, NAMES).save(tmp_path / "network.keras")
+    loaded = keras.models.load_model(tmp_path / "network.keras")
+    expected = softmax(network.trained.predict_on_batch(network.begin.predict_on_batch(pictures)))
+    np.testing.assert_allclose(loaded.predict_on_batch(pictures)["probabilities"], expected,
+                               atol=1e-4)
+    assert expected.std() > 1e-4, "it has learned something"
+    network.trained.set_weights(before)
 
 
 def test_a_pretrained_network_begins_without_an_opinion(pretrained):

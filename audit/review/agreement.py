@@ -1,0 +1,189 @@
+"""How far reviewers agree, how far each is right, and what their answers say of the flags."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audit.intervals import DEVIATIONS_90, wilson
+from audit.review.items import LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from audit.review.items import Item
+    from audit.review.store import Event, Standing
+
+ADJUDICATE = "adjudicate"
+UNSURE = "unsure"
+
+
+def verdict_of(event: Event) -> str:
+    """What an answer says of an image, for comparison: two that say the same are equal."""
+    if event.answer in {"class", "keep"}:
+        return f"{event.answer}:{event.label}"
+    return event.answer
+
+
+def settle(answers: Sequence[Event]) -> Event | None:
+    """The answer to a question that holds: the adjudicator's, else the one that all give.
+
+    Args:
+        answers: to one question that stand, one a reviewer. Of the unsure nothing follows.
+
+    Returns:
+        None while nobody has answered, or while answers differ.
+    """
+    known = [one for one in answers if one.answer != UNSURE]
+    decided = [one for one in known if one.mode == ADJUDICATE]
+    if decided:
+        return max(decided, key=lambda one: one.at)
+    if len({verdict_of(one) for one in known}) == 1:
+        return known[0]
+    return None
+
+
+def settled(items: Iterable[Item], standing: Standing) -> dict[str, Event]:
+    """item_id → the answer that holds, of the questions that are settled."""
+    found = {one.item_id: settle(standing.of_item(one.item_id)) for one in items}
+    return {item_id: event for item_id, event in found.items() if event is not None}
+
+
+def conflicts(items: Iterable[Item], standing: Standing) -> list[str]:
+    """Questions that reviewers answer differently, and nobody has adjudicated."""
+    found = []
+    for one in items:
+        answers = [event for event in standing.of_item(one.item_id) if event.answer != UNSURE]
+        if len(answers) > 1 and settle(answers) is None:
+            found.append(one.item_id)
+    return found
+
+
+@dataclass(frozen=True)
+class Reviewer:
+    """What is known of one reviewer.
+
+    Attributes:
+        answers: that stand.
+        median_seconds: an answer given one by one; None where there is none.
+        known: answers to questions whose answer is known.
+        known_right: of these, how many were right.
+    """
+
+    name: str
+    answers: int
+    median_seconds: float | None
+    known: int
+    known_right: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far reviewers agree.
+
+    Attributes:
+        questions: answered by two or more.
+        same: of these, answered alike by all.
+        kappa: Fleiss' kappa; of two reviewers who both answered all, nearly Cohen's. None where
+            it is not defined.
+        by_class: given class → questions answered by two or more, and those answered alike.
+    """
+
+    questions: int
+    same: int
+    kappa: float | None
+    by_class: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class FlagPrecision:
+    """Of suspected labels, how many people found wrong, with 90 % intervals.
+
+    Attributes:
+        reviewed: suspected labels that are settled.
+        wrong: of these, found wrong.
+        share: `(estimate, low, high)` of wrong ones among suspected labels.
+        open: suspected labels that are not settled.
+        still_wrong: `(estimate, low, high)` of wrong ones among the open.
+    """
+
+    reviewed: int
+    wrong: int
+    share: tuple[float, float, float]
+    open: int
+    still_wrong: tuple[float, float, float]
+
+
+def reviewers(items: Iterable[Item], standing: Standing) -> list[Reviewer]:
+    """Each reviewer, by name; answers that were imported count, but have no time."""
+    truth = {one.item_id: one.truth for one in items if one.truth}
+    by_name: dict[str, list[Event]] = defaultdict(list)
+    for event in standing.answers():
+        by_name[event.reviewer].append(event)
+    found = []
+    for name, events in sorted(by_name.items()):
+        seconds = [one.milliseconds / 1000 for one in events
+                   if one.mode == "one" and one.milliseconds > 0]
+        known = [one for one in events if one.item_id in truth and one.answer != UNSURE]
+        right = sum(one.answer == "class" and one.label == truth[one.item_id] for one in known)
+        found.append(Reviewer(name, len(events), median(seconds) if seconds else None, len(known),
+                              right))
+    return found
+
+
+def agreement(items: Iterable[Item], standing: Standing) -> Agreement:
+    """Agreement on questions about labels that two or more have answered; the unsure do not count.
+
+    Fleiss, "Measuring nominal scale agreement among many raters", 1971, for numbers of raters that
+    differ between questions: the agreement of a question is the share of its pairs of answers that
+    are alike, and chance is that of two answers drawn from all.
+    """
+    votes: list[Counter[str]] = []
+    by_class: dict[str, list[bool]] = defaultdict(list)
+    for item in items:
+        if item.kind != LABEL:
+            continue
+        answers = [one for one in standing.of_item(item.item_id)
+                   if one.answer != UNSURE and one.mode != ADJUDICATE]
+        if len(answers) > 1:
+            vote = Counter(verdict_of(one) for one in answers)
+            votes.append(vote)
+            by_class[item.given].append(len(vote) == 1)
+    same = sum(len(vote) == 1 for vote in votes)
+    return Agreement(len(votes), same, _kappa(votes), {
+        name: (len(alike), sum(alike)) for name, alike in sorted(by_class.items())})
+
+
+def _kappa(votes: Sequence[Counter[str]]) -> float | None:
+    if not votes:
+        return None
+    observed = np.mean([sum(count * (count - 1) for count in vote.values())
+                        / (vote.total() * (vote.total() - 1)) for vote in votes])
+    total: Counter[str] = sum(votes, Counter())
+    chance = sum((count / total.total()) ** 2 for count in total.values())
+    return None if chance >= 1 else float((observed - chance) / (1 - chance))
+
+
+def flag_precision(items: Iterable[Item], standing: Standing) -> FlagPrecision | None:
+    """What the settled questions say of all suspected labels; None while none is settled.
+
+    As if the reviewed were drawn at random: who begins with the worst finds more of them wrong than
+    there are among the rest. A label is wrong if the answer is another class, or that none fits.
+    """
+    asked = [one for one in items if one.kind == LABEL and not one.truth]
+    events = [(one, settle(standing.of_item(one.item_id))) for one in asked]
+    known = [(one, event) for one, event in events
+             if event is not None and event.answer in {"class", "neither", "both", "keep"}]
+    if not known:
+        return None
+    wrong = sum(event.answer == "neither" or (event.answer == "class" and event.label != one.given)
+                for one, event in known)
+    share = wrong / len(known)
+    low, high = wilson(float(wrong), len(known), DEVIATIONS_90)
+    left = sum(event is None for _, event in events)
+    return FlagPrecision(len(known), wrong, (share, low, high), left,
+                         (share * left, low * left, high * left))

@@ -1,0 +1,100 @@
+"""Pictures for the page: read from where the run found them, and encoded anew.
+
+A browser is never given a file of the dataset itself: what it decodes was written by us.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SIDES = (320, 1_280)
+"""Longest sides in pixels that are served: in a grid and by itself."""
+
+MOST_PIXELS = 40_000_000
+"""Of a picture that is decoded for the page; larger ones take seconds and a gigabyte."""
+
+KEPT_BYTES = 64 * 1024**2
+_QUALITY = 88
+_GREY = (128, 128, 128)
+
+
+class Pictures:
+    """JPEGs of a run's images, by row; the last ones are kept in memory."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        """Take the path of each row."""
+        self._paths = paths
+        self._kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def read(self, row: int, side: int) -> bytes | None:
+        """A JPEG of one image, its longest side at most `side`, as it is meant to be seen.
+
+        Safe from several threads.
+
+        Returns:
+            None if the file is gone. What cannot be decoded, or is too large to be, is a grey
+            square: the page says what the check found.
+        """
+        key = row, side
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        try:
+            encoded = _encode(self._paths[row], side)
+        except FileNotFoundError:
+            return None
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = encoded
+                self._bytes += len(encoded)
+            while self._bytes > KEPT_BYTES and len(self._kept) > 1:
+                self._bytes -= len(self._kept.popitem(last=False)[1])
+        return encoded
+
+
+def _encode(path: str, side: int) -> bytes:
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return _jpeg(Image.new("RGB", (side, side), _GREY))
+            image.draft("RGB", (side, side))
+            upright = ImageOps.exif_transpose(image)
+            picture = _flattened(upright)
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        return _jpeg(picture)
+    except FileNotFoundError:
+        raise
+    except Exception:  # noqa: BLE001 - decoders raise anything, and a broken file is to be shown too
+        return _jpeg(Image.new("RGB", (side, side), _GREY))
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """On white where it is transparent."""
+    if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    if image.mode.startswith(("I", "F")):  # more than eight bits: by its own range
+        values = np.asarray(image, np.float64)
+        low, high = values.min(), values.max()
+        scaled = (values - low) * 255 / max(high - low, 1e-9)
+        return Image.fromarray(scaled.astype(np.uint8)).convert("RGB")
+    return image.convert("RGB")
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()

@@ -1,0 +1,263 @@
+"""Answers of reviewers in `review.sqlite`: appended, never changed, and on disk before they count.
+
+An undo is an answer too, that takes another back. Which answer stands follows from the order of
+the events alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from audit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+
+REVIEW_FILE = "review.sqlite"
+
+ANSWERS = ("class", "both", "neither", "unsure", "exclude", "keep")
+UNDO = "undo"
+
+VERSION = 1
+"""Of the tables, in `user_version`."""
+
+_BUSY_MS = 10_000
+
+
+@dataclass(frozen=True)
+class Event:
+    """One answer, or one undo.
+
+    Attributes:
+        uuid: made where the answer was given, so that sending it twice is harmless.
+        reviewer: who answered.
+        item_id: of the question.
+        check: that asked.
+        sha256: of the (first) file that the question is about.
+        answer: of `ANSWERS`, or `undo`.
+        label: class name, or SHA-256 of the copy that is kept, or empty.
+        note: in the reviewer's words.
+        milliseconds: from when the question was shown to the answer.
+        mode: `one`, `grid`, `adjudicate` or `import`.
+        given: class the file had when the question was asked.
+        batch: the same for all events of one act; empty for an act of one.
+        undoes: of an undo, uuid of the event or the batch that it takes back.
+        at: seconds since the epoch; 0 for now.
+    """
+
+    uuid: str
+    reviewer: str
+    item_id: str
+    check: str
+    sha256: str
+    answer: str
+    label: str
+    note: str
+    milliseconds: int
+    mode: str
+    given: str
+    batch: str = ""
+    undoes: str = ""
+    at: float = 0.0
+
+
+_COLUMNS = tuple(one.name for one in fields(Event))
+_NUMBERS = {"milliseconds": "INTEGER", "at": "REAL"}
+_TYPED = ", ".join(f"{name} {_NUMBERS.get(name, 'TEXT')} NOT NULL" for name in _COLUMNS)
+_TABLES = (
+    (f"CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, {_TYPED}, UNIQUE (uuid)) "
+    "STRICT"),
+    ("CREATE TABLE IF NOT EXISTS leases (item_id TEXT NOT NULL, reviewer TEXT NOT NULL, "
+    "until REAL NOT NULL, PRIMARY KEY (item_id, reviewer)) STRICT, WITHOUT ROWID"))
+
+
+class ReviewStore:
+    """The answers of one run. One writer at a time in this process; others wait for their turn."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, or make it.
+
+        Raises:
+            UsageError: it is none of ours, or of another version, or cannot be opened.
+        """
+        self.path = path
+        self._lock = threading.RLock()
+        try:
+            self._connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None,
+                                               check_same_thread=False)
+            self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if version not in {0, VERSION}:
+                raise UsageError(f"{path} is of version {version}, and this program knows version "
+                                 f"{VERSION}. Use the version of the program that wrote it.")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            with self._writing():
+                for table in _TABLES:
+                    self._connection.execute(table)
+                self._connection.execute(f"PRAGMA user_version = {VERSION}")
+        except sqlite3.Error as error:
+            raise UsageError(f"{path} cannot be opened as a store of answers ({error}). Move it "
+                             "away, or free the disk.") from error
+        self._standing = Standing()
+        self._last = 0
+
+    def append(self, events: Sequence[Event]) -> list[str]:
+        """Store events, all or none, and return when they are on disk.
+
+        Returns:
+            Their uuids; one that was stored before is not stored again.
+
+        Raises:
+            ValueError: an event has the uuid of another that is stored; nothing is stored.
+        """
+        now = time.time()
+        with self._lock, self._writing():
+            for event in events:
+                stored = self._connection.execute(
+                    f"SELECT {', '.join(_COLUMNS)} FROM events WHERE uuid = ?",  # noqa: S608 - names of ours
+                    (event.uuid,)).fetchone()
+                if stored is None:
+                    self._connection.execute(
+                        f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - names of ours
+                        f"({', '.join('?' * len(_COLUMNS))})",
+                        astuple(event if event.at else replace(event, at=now)))
+                    if event.answer != UNDO:
+                        self._connection.execute(
+                            "DELETE FROM leases WHERE item_id = ? AND reviewer = ?",
+                            (event.item_id, event.reviewer))
+                elif replace(Event(*stored), at=0) != replace(event, at=0):
+                    raise ValueError(f"the event {event.uuid} is stored with other content")
+        return [event.uuid for event in events]
+
+    def events(self) -> list[Event]:
+        """All events, the oldest first."""
+        with self._lock:
+            return [Event(*row) for row in self._connection.execute(
+                f"SELECT {', '.join(_COLUMNS)} FROM events ORDER BY number")]  # noqa: S608 - names of ours
+
+    def standing(self) -> Standing:
+        """Which answers stand now, those of other processes too."""
+        with self._lock:
+            for number, *row in self._connection.execute(
+                    f"SELECT number, {', '.join(_COLUMNS)} FROM events WHERE number > ? "  # noqa: S608 - names of ours
+                    "ORDER BY number", (self._last,)):
+                self._standing.take(Event(*row))
+                self._last = number
+            return self._standing
+
+    def lease(self, reviewer: str, candidates: Sequence[str], count: int, *, overlap: int,
+              seconds: float, for_all: Collection[str] = (), now: float | None = None,
+              ) -> list[str]:
+        """Questions that are this reviewer's for some time, in the order of the candidates.
+
+        At most `overlap` people answer a question or hold it. Two processes that ask at once never
+        get more. Those that the reviewer has answered are none of it.
+
+        Args:
+            reviewer: who asks.
+            candidates: questions that may be had.
+            count: how many are wanted.
+            overlap: people that are to answer each.
+            seconds: how long.
+            for_all: questions that everybody is to answer.
+            now: seconds since the epoch; None for the time of the clock.
+        """
+        now = time.time() if now is None else now
+        taken: list[str] = []
+        with self._lock, self._writing():
+            standing = self.standing()
+            holders: dict[str, set[str]] = {}
+            for item_id, holder in self._connection.execute(
+                    "SELECT item_id, reviewer FROM leases WHERE until > ?", (now,)):
+                holders.setdefault(item_id, set()).add(holder)
+            for item_id in candidates:
+                if len(taken) >= count:
+                    break
+                answered = standing.reviewers_of(item_id)
+                others = (answered | holders.get(item_id, set())) - {reviewer}
+                if reviewer not in answered and (item_id in for_all or len(others) < overlap):
+                    taken.append(item_id)
+            self._connection.execute("DELETE FROM leases WHERE until <= ?", (now,))
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO leases VALUES (?, ?, ?)",
+                [(item_id, reviewer, now + seconds) for item_id in taken])
+        return taken
+
+    def release(self, reviewer: str, item_ids: Sequence[str]) -> None:
+        """Give questions back that were not answered."""
+        with self._lock, self._writing():
+            self._connection.executemany(
+                "DELETE FROM leases WHERE item_id = ? AND reviewer = ?",
+                [(item_id, reviewer) for item_id in item_ids])
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction that has the right to write from its beginning on."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+
+class Standing:
+    """Which answers stand, from events taken one after the other."""
+
+    def __init__(self) -> None:
+        """Begin with no event."""
+        self._stacks: dict[tuple[str, str], list[Event]] = {}
+        self._by_act: dict[str, list[Event]] = {}
+        self._reviewers: dict[str, set[str]] = {}
+
+    def take(self, event: Event) -> None:
+        """Take the next event."""
+        if event.answer == UNDO:
+            for undone in self._by_act.pop(event.undoes, ()):
+                if undone.reviewer == event.reviewer:
+                    self._take_back(undone)
+            return
+        self._stacks.setdefault((event.reviewer, event.item_id), []).append(event)
+        self._by_act.setdefault(event.uuid, []).append(event)
+        if event.batch:
+            self._by_act.setdefault(event.batch, []).append(event)
+        self._reviewers.setdefault(event.item_id, set()).add(event.reviewer)
+
+    def _take_back(self, event: Event) -> None:
+        stack = self._stacks.get((event.reviewer, event.item_id), [])
+        if event in stack:
+            stack.remove(event)
+        if not stack:
+            self._stacks.pop((event.reviewer, event.item_id), None)
+            self._reviewers.get(event.item_id, set()).discard(event.reviewer)
+
+    def answer_of(self, reviewer: str, item_id: str) -> Event | None:
+        """The answer of a reviewer to a question that stands: the last that is not undone."""
+        stack = self._stacks.get((reviewer, item_id))
+        return stack[-1] if stack else None
+
+    def reviewers_of(self, item_id: str) -> set[str]:
+        """Those whose answer to a question stands."""
+        return self._reviewers.get(item_id, set())
+
+    def answers(self) -> list[Event]:
+        """All answers that stand, by question, in the order of their first answers."""
+        return [stack[-1] for stack in self._stacks.values()]
+
+    def of_item(self, item_id: str) -> list[Event]:
+        """The answers to a question that stand, one a reviewer, by name."""
+        return [stack[-1] for reviewer in sorted(self.reviewers_of(item_id))
+                if (stack := self._stacks.get((reviewer, item_id)))]
