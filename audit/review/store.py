@@ -69,7 +69,8 @@ class Event:
 
 _COLUMNS = tuple(one.name for one in fields(Event))
 _NUMBERS = {"milliseconds": "INTEGER", "at": "REAL"}
-_TYPED = ", ".join(f"{name} {_NUMBERS.get(name, 'TEXT')} NOT NULL" for name in _COLUMNS)
+_NAMES = ", ".join(f'"{name}"' for name in _COLUMNS)  # "check" is a word of SQL
+_TYPED = ", ".join(f'"{name}" {_NUMBERS.get(name, "TEXT")} NOT NULL' for name in _COLUMNS)
 _TABLES = (
     (f"CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, {_TYPED}, UNIQUE (uuid)) "
     "STRICT"),
@@ -121,11 +122,11 @@ class ReviewStore:
         with self._lock, self._writing():
             for event in events:
                 stored = self._connection.execute(
-                    f"SELECT {', '.join(_COLUMNS)} FROM events WHERE uuid = ?",  # noqa: S608 - names of ours
+                    f"SELECT {_NAMES} FROM events WHERE uuid = ?",  # noqa: S608 - names of ours
                     (event.uuid,)).fetchone()
                 if stored is None:
                     self._connection.execute(
-                        f"INSERT INTO events ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 - names of ours
+                        f"INSERT INTO events ({_NAMES}) VALUES "  # noqa: S608 - names of ours
                         f"({', '.join('?' * len(_COLUMNS))})",
                         astuple(event if event.at else replace(event, at=now)))
                     if event.answer != UNDO:
@@ -140,13 +141,13 @@ class ReviewStore:
         """All events, the oldest first."""
         with self._lock:
             return [Event(*row) for row in self._connection.execute(
-                f"SELECT {', '.join(_COLUMNS)} FROM events ORDER BY number")]  # noqa: S608 - names of ours
+                f"SELECT {_NAMES} FROM events ORDER BY number")]  # noqa: S608 - names of ours
 
     def standing(self) -> Standing:
         """Which answers stand now, those of other processes too."""
         with self._lock:
             for number, *row in self._connection.execute(
-                    f"SELECT number, {', '.join(_COLUMNS)} FROM events WHERE number > ? "  # noqa: S608 - names of ours
+                    f"SELECT number, {_NAMES} FROM events WHERE number > ? "  # noqa: S608 - names of ours
                     "ORDER BY number", (self._last,)):
                 self._standing.take(Event(*row))
                 self._last = number
