@@ -1,59 +1,9 @@
 """Questions are about what was flagged, keep their names, and show trusted pictures beside them."""
 
-import shutil
-
 import numpy as np
-import pandas as pd
 import pytest
-from conftest import write_digits
 
 from audit.review.items import EXEMPLARS, LEAST_KNOWN, Catalogue
-from audit.stored_run import read_run
-
-
-def audited(audit_command, base, *, renamed=False):
-    """A run on digits: four labels wrong, a copy in its class, one under another, a broken file."""
-    photos = base / "photos"
-    probabilities, pixels = write_digits(photos, per_class=30)
-    names = probabilities["image_id"].tolist()
-    embeddings = pd.DataFrame(pixels).rename(columns=str)
-
-    def move(old, new):
-        (photos / old).rename(photos / new)
-        names[names.index(old)] = new
-
-    for number, path in enumerate(sorted((photos / "two").iterdir())[:4]):
-        move(f"two/{path.name}", f"zero/wrong{number}.png")
-    one, other = sorted((photos / "one").iterdir())[:2]
-    copies = [("one/copy.png", one), ("two/copy.png", other)]
-    for name, path in copies:
-        shutil.copy(path, photos / name)
-        row = names.index(f"one/{path.name}")
-        probabilities = pd.concat([probabilities, probabilities.iloc[[row]]], ignore_index=True)
-        embeddings = pd.concat([embeddings, embeddings.iloc[[row]]], ignore_index=True)
-        names.append(name)
-    if renamed:
-        for old in names.copy():
-            folder, name = old.split("/")
-            move(old, f"{folder}/new-{name}")
-    (photos / "one" / "broken.png").write_bytes(b"no picture")
-    probabilities.assign(image_id=names).to_csv(base / "probs.csv", index=False)
-    embeddings.insert(0, "image_id", names)
-    embeddings.to_parquet(base / "embeddings.parquet")
-    ended = audit_command("run", photos, "--out", base / "run", "--pred-probs", base / "probs.csv",
-                          "--embeddings", base / "embeddings.parquet")
-    assert ended.returncode == 0, ended.stderr
-    return read_run(base / "run")
-
-
-@pytest.fixture(scope="module")
-def run(audit_command, tmp_path_factory):
-    return audited(audit_command, tmp_path_factory.mktemp("items"))
-
-
-@pytest.fixture(scope="module")
-def catalogue(run):
-    return Catalogue(run)
 
 
 def asked(catalogue):
@@ -100,8 +50,8 @@ def test_no_two_questions_have_one_name(catalogue):
         catalogue.item("0" * 16)
 
 
-def test_names_outlive_other_file_names(catalogue, audit_command, tmp_path):
-    other = Catalogue(audited(audit_command, tmp_path, renamed=True))
+def test_names_outlive_other_file_names(catalogue, audit_digits, tmp_path):
+    other = Catalogue(audit_digits(tmp_path, renamed=True))
     assert {one.item_id for one in asked(other)} == {one.item_id for one in asked(catalogue)}
     assert set(other.image_ids).isdisjoint(set(catalogue.image_ids) - {"one/broken.png"})
 

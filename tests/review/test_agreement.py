@@ -1,0 +1,106 @@
+"""Agreement as counted by hand and by scikit-learn; what the flags are worth; what settles."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import cohen_kappa_score
+
+from audit.review.agreement import (
+    agreement,
+    conflicts,
+    flag_precision,
+    reviewers,
+    settle,
+    settled,
+)
+from audit.review.items import Item
+from audit.review.store import Event, Standing
+
+
+def item(name, given="cat", suggested="dog", *, truth=""):
+    return Item(name, "label", "label", (0,), (name,), given, suggested, ("bird",), 0.1, truth)
+
+
+def standing_of(*answers):
+    """From (reviewer, item, answer, label) or with a mode."""
+    standing = Standing()
+    for number, (reviewer, name, answer, label, *mode) in enumerate(answers):
+        standing.take(Event(f"{number}", reviewer, name, "label", name, answer, label, "",
+                            1000 * (number + 1), mode[0] if mode else "one", "cat",
+                            at=float(number)))
+    return standing
+
+
+def test_two_reviewers_agree_nearly_as_by_cohen():
+    random = np.random.default_rng(0)
+    first = random.choice(["cat", "dog", "bird"], 400)
+    second = np.where(random.random(400) < 0.7, first, random.choice(["cat", "dog", "bird"], 400))
+    items = [item(f"i{number}") for number in range(400)]
+    standing = standing_of(*[(who, one.item_id, "class", label) for who, labels in (
+        ("Ada", first), ("Bob", second)) for one, label in zip(items, labels, strict=True)])
+    found = agreement(items, standing)
+    assert found.questions == 400
+    assert found.same == (first == second).sum()
+    assert found.kappa == pytest.approx(cohen_kappa_score(first, second), abs=0.01)
+
+
+def test_kappa_of_three_as_in_the_paper():
+    """Three raters, two questions: all alike, and two against one. By hand: observed 2/3, chance
+    (4² + 2²)/6² = 5/9."""
+    items = [item("a"), item("b")]
+    votes = {"a": ["cat", "cat", "cat"], "b": ["cat", "dog", "dog"]}
+    standing = standing_of(*[(f"r{place}", name, "class", label) for name, labels in votes.items()
+                             for place, label in enumerate(labels)])
+    found = agreement(items, standing)
+    assert found.kappa == pytest.approx((2 / 3 - 5 / 9) / (1 - 5 / 9))
+    assert found.by_class == {"cat": (2, 1)}
+
+
+def test_without_two_answers_there_is_no_agreement():
+    found = agreement([item("a")], standing_of(("Ada", "a", "class", "cat"),
+                                               ("Bob", "a", "unsure", "")))
+    assert (found.questions, found.kappa) == (0, None)
+
+
+@pytest.mark.parametrize(("answers", "label"), [
+    ([], None),
+    ([("Ada", "a", "unsure", "")], None),
+    ([("Ada", "a", "class", "cat")], "cat"),
+    ([("Ada", "a", "class", "cat"), ("Bob", "a", "unsure", "")], "cat"),
+    ([("Ada", "a", "class", "cat"), ("Bob", "a", "class", "cat")], "cat"),
+    ([("Ada", "a", "class", "cat"), ("Bob", "a", "class", "dog")], None),
+    ([("Ada", "a", "class", "cat"), ("Bob", "a", "class", "dog"),
+      ("Cem", "a", "class", "dog")], None),
+    ([("Ada", "a", "class", "cat"), ("Bob", "a", "class", "dog"),
+      ("Cem", "a", "class", "bird", "adjudicate")], "bird")])
+def test_a_question_is_settled_by_all_or_by_whoever_adjudicates(answers, label):
+    one = item("a")
+    standing = standing_of(*answers)
+    found = settle(standing.of_item("a"))
+    assert (found.label if found else None) == label
+    assert settled([one], standing) == ({"a": found} if found else {})
+    labels = {answer[3] for answer in answers if answer[2] == "class"}
+    assert conflicts([one], standing) == (["a"] if len(labels) > 1 and label is None else [])
+
+
+def test_reviewers_are_measured_by_questions_whose_answer_is_known():
+    items = [item("a"), item("k1", truth="cat"), item("k2", truth="dog"), item("k3", truth="cat")]
+    found = {one.name: one for one in reviewers(items, standing_of(
+        ("Ada", "a", "class", "dog"), ("Ada", "k1", "class", "cat"), ("Ada", "k2", "class", "cat"),
+        ("Ada", "k3", "unsure", ""), ("Bob", "k1", "neither", "")))}
+    assert (found["Ada"].known, found["Ada"].known_right, found["Ada"].answers) == (2, 1, 4)
+    assert found["Ada"].median_seconds == 2.5
+    assert (found["Bob"].known, found["Bob"].known_right) == (1, 0)
+
+
+def test_the_flags_are_worth_what_was_found_wrong_among_the_reviewed():
+    items = [item(f"i{number}") for number in range(40)] + [item("known", truth="cat")]
+    standing = standing_of(
+        *[("Ada", f"i{number}", "class", "dog" if number < 12 else "cat") for number in range(16)],
+        *[("Ada", f"i{number}", "neither", "") for number in range(16, 20)],
+        ("Ada", "i20", "unsure", ""), ("Ada", "known", "class", "dog"))
+    found = flag_precision(items, standing)
+    assert (found.reviewed, found.wrong, found.open) == (20, 16, 20)
+    assert found.share[0] == pytest.approx(0.8)
+    assert found.share[1] < 0.8 < found.share[2] <= 1
+    assert found.still_wrong == pytest.approx(tuple(20 * one for one in found.share))
+    assert flag_precision(items, standing_of()) is None

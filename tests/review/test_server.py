@@ -1,0 +1,268 @@
+"""The server tells nothing before the answer, stores what it acknowledges, and refuses the rest."""
+
+import json
+import secrets
+
+import pytest
+from review.browserless import Client, Server
+
+from audit.review.pictures import Pictures
+from audit.review.server import ReviewSettings, make_app
+from audit.review.store import ReviewStore
+
+TOKEN = secrets.token_hex(8)
+EVIL = ("../run.json", "..%2frun.json", "%2e%2e%2frun.json", "/etc/passwd", "%2fetc%2fpasswd",
+        "....//run.json", "page.html", "app.js%00.css")
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = ReviewStore(tmp_path / "review.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client_of(catalogue, run, store):
+    """Makes clients that have the cookie."""
+    paths = [str(run.source.data / name) for name in run.images["image_id"]]
+
+    servers = []
+
+    def make(*, entered=True, **settings):
+        server = Server(lambda host: make_app(catalogue, store, Pictures(paths), ReviewSettings(
+            hosts=(host,), token=TOKEN, reviewer="Ada", **settings)))
+        servers.append(server)
+        client = Client(server.port, server.host)
+        if entered:
+            assert client.get(f"/?token={TOKEN}").status_code == 303
+        return client
+
+    yield make
+    for one in servers:
+        one.stop()
+
+
+@pytest.fixture
+def client(client_of):
+    return client_of()
+
+
+def event(item_id, **more):
+    return {"uuid": secrets.token_hex(8), "item_id": item_id, "answer": "unsure", "label": "",
+            "note": "", "milliseconds": 700, "mode": "one", "batch": "", "undoes": "", **more}
+
+
+def send(client, *events, **headers):
+    return client.post("/api/answers", json.dumps({"events": list(events)}).encode(), headers)
+
+
+def questions(client, **query):
+    told = client.get("/api/next", params={"count": 48, **query})
+    assert told.status_code == 200, told.text
+    return told.json()["items"]
+
+
+def test_the_token_is_changed_for_a_cookie_and_leaves_the_address(client_of):
+    client = client_of(entered=False)
+    assert client.get("/").status_code == 403
+    assert client.get("/api/session").status_code == 403
+    for wrong in ("x", TOKEN[:-1], TOKEN + "x", ""):
+        assert client.get(f"/?token={wrong}").status_code == 403
+    entered = client.get(f"/?token={TOKEN}")
+    assert entered.status_code == 303
+    assert entered.headers["location"] == "/"
+    cookie = entered.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    page = client.get("/")
+    assert page.status_code == 200
+    assert TOKEN not in page.text
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:80",
+                                  "localhost:8421.evil", "127.0.0.1:8421@evil.example"])
+def test_another_name_is_refused_even_with_the_cookie(client, host):
+    for path in ("/", f"/?token={TOKEN}", "/api/session"):
+        assert client.get(path, headers={"host": host}).status_code == 421
+
+
+@pytest.mark.parametrize("headers", [
+    {"origin": "http://evil.example"}, {"origin": "null"}, {"origin": "https://127.0.0.1"},
+    {"content-type": "text/plain"}, {"content-type": "application/x-www-form-urlencoded"}])
+def test_a_write_from_another_site_is_refused(client, catalogue, store, headers):
+    body = json.dumps({"events": [event(catalogue.items[0].item_id)]})
+    answered = client.post("/api/answers", body.encode(), headers)
+    assert answered.status_code in {403, 415}
+    assert store.events() == []
+
+
+def test_without_an_origin_the_browser_has_to_vouch_for_the_site(client, catalogue, store):
+    del client.headers["origin"]
+    one = event(catalogue.items[0].item_id)
+    assert send(client, one).status_code == 403
+    assert send(client, one, **{"sec-fetch-site": "cross-site"}).status_code == 403
+    assert store.events() == []
+    assert send(client, one, **{"sec-fetch-site": "same-origin"}).status_code == 200
+
+
+def test_every_answer_forbids_what_the_page_does_not_need(client, catalogue):
+    key = catalogue.image_key(0)
+    for path in ("/", "/static/app.js", "/api/session", f"/image/{key}", "/nothing"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "access-control-allow-origin" not in headers
+    assert client.request("OPTIONS", "/api/answers").status_code in {403, 405, 415}
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_no_path_of_the_client_reaches_a_file(client, name):
+    for folder in ("static", "image", "api/items"):
+        answered = client.get(f"/{folder}/{name}")
+        assert answered.status_code in {400, 404}, answered.text
+        assert "root:" not in answered.text
+
+
+def test_a_question_tells_neither_which_class_was_given_nor_the_file(client, catalogue):
+    asked = questions(client)
+    assert len(asked) == len(catalogue.items)
+    for view in asked:
+        item = catalogue.item(view["item_id"])
+        if item.kind in {"label", "conflict"}:
+            assert sorted(view["sides"]) == sorted([item.given, item.suggested])
+            assert not {"given", "suggested", "score", "name"} & set(view)
+            names = [catalogue.image_ids[row] for row in item.rows]
+            assert not any(name in json.dumps(view) for name in names)
+            assert set(view["exemplars"]) == set(view["sides"])
+    firsts = {view["sides"][0] == catalogue.item(view["item_id"]).given for view in asked
+              if view["kind"] == "label"}
+    assert firsts == {True, False}, "no side is always the given one"
+
+
+def test_the_sides_are_the_same_for_a_reviewer_each_time_and_differ_between_reviewers(client_of):
+    client = client_of(overlap=9)
+
+    def sides(name):
+        return {view["item_id"]: view["sides"] for view in client.get(
+            "/api/next", params={"count": 48}, headers={"x-reviewer": name}).json()["items"]
+            if view["kind"] == "label"}
+
+    assert sides("Ada") == sides("Ada")
+    assert any(sides("Ada") != sides(f"reviewer {number}") for number in range(8))
+
+
+def test_what_was_hidden_is_told_after_the_answer_that_is_on_disk_then(client, catalogue, store):
+    item = next(one for one in catalogue.items if one.kind == "label")
+    one = event(item.item_id, answer="class", label=item.suggested, note="Ä")
+    told = send(client, one).json()
+    assert told["saved"] == [one["uuid"]]
+    assert told["revealed"][item.item_id]["given"] == item.given
+    assert told["revealed"][item.item_id]["name"] == catalogue.image_ids[item.rows[0]]
+    stored = ReviewStore(store.path).events()
+    assert [(found.uuid, found.reviewer, found.label, found.note, found.sha256, found.given)
+            for found in stored] == [
+        (one["uuid"], "Ada", item.suggested, "Ä", item.sha256[0], item.given)]
+    assert send(client, one).json()["saved"] == [one["uuid"]]
+    assert len(store.events()) == 1
+    assert send(client, {**one, "label": item.given}).status_code == 409
+    assert item.item_id not in {view["item_id"] for view in questions(client)}
+
+
+@pytest.mark.parametrize("change", [
+    {"answer": "maybe"}, {"answer": 1}, {"answer": "class", "label": "no class"}, {"uuid": ""},
+    {"uuid": "x" * 65}, {"item_id": "0" * 16}, {"item_id": None}, {"note": "x" * 5_001},
+    {"note": "\ud800"}, {"note": "a\0b"}, {"milliseconds": -1}, {"milliseconds": 1.5},
+    {"milliseconds": True}, {"milliseconds": 1e30}, {"mode": "import"}, {"answer": "undo"},
+    {"undoes": "x"}, {"label": ["x"]}, {"batch": {}}])
+def test_a_malformed_answer_is_refused_with_a_line_and_nothing_is_stored(client, catalogue, store,
+                                                                        change):
+    good = event(catalogue.items[0].item_id)
+    answered = send(client, good, {**event(catalogue.items[1].item_id), **change})
+    assert answered.status_code in {400, 404}, answered.text
+    assert "\n" not in answered.json()["error"]
+    assert store.events() == []
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"{", b"[]", b"null", b'{"events": {}}', b'{"events": []}', b'{"events": [1]}',
+    b'{"events": [null]}', b"[" * 100_000, b'{"events": [{"milliseconds": NaN}]}', b"\xff\xfe"])
+def test_a_body_that_is_no_answer_is_refused(client, store, body):
+    answered = client.post("/api/answers", body)
+    assert answered.status_code == 400, answered.text
+    assert store.events() == []
+
+
+def test_a_body_that_is_too_large_is_refused(client):
+    assert client.post("/api/answers", b" " * 1_000_001).status_code == 413
+
+
+@pytest.mark.parametrize("path", [
+    "/api/next?count=0", "/api/next?count=-1", "/api/next?count=1e3", "/api/next?count=49",
+    "/api/next?count=%C2%B2", "/api/next?order=fast", "/api/history?count=x", "/image/00?side=320"])
+def test_wrong_questions_get_a_line(client, path):
+    answered = client.get(path)
+    assert answered.status_code in {400, 404}
+    assert answered.json()["error"]
+
+
+def test_a_reviewer_has_a_name_of_some_length(client_of, catalogue):
+    client = client_of()
+    item_id = catalogue.items[0].item_id
+    for name in ("x" * 61, "a%0Ab"):
+        assert send(client, event(item_id), **{"x-reviewer": name}).status_code == 400
+    named = send(client, event(item_id), **{"x-reviewer": "%C3%96zg%C3%BCr"})
+    assert named.status_code == 200
+    told = client.get("/api/agreement").json()
+    assert [one["name"] for one in told["reviewers"]] == ["Özgür"]
+
+
+def test_two_reviewers_get_different_questions_but_the_known_ones(client, catalogue):
+    first = {view["item_id"] for view in questions(client)}
+    second = client.get("/api/next", params={"count": 48}, headers={"x-reviewer": "Bob"}).json()
+    both = first & {view["item_id"] for view in second["items"]}
+    assert both == {one.item_id for one in catalogue.items if one.truth}
+
+
+def test_an_answer_that_is_taken_back_is_asked_again(client, catalogue, store):
+    item = catalogue.items[0]
+    one = event(item.item_id)
+    send(client, one)
+    assert client.get("/api/history").json()["events"][0]["uuid"] == one["uuid"]
+    assert send(client, event(item.item_id, answer="undo", undoes=one["uuid"])).status_code == 200
+    assert client.get("/api/history").json()["events"] == []
+    assert item.item_id in {view["item_id"] for view in questions(client)}
+    assert len(store.events()) == 2
+
+
+def test_the_grid_is_of_one_pair(client, catalogue):
+    told = client.get("/api/grid").json()
+    assert told["items"]
+    for one in told["items"]:
+        item = catalogue.item(one["item_id"])
+        assert (item.given, item.suggested) == (told["given"], told["suggested"])
+    none = client.get("/api/grid", params={"given": "no", "suggested": "class"}).json()
+    assert none["items"] == []
+
+
+def test_what_two_answer_differently_is_in_the_queue_of_conflicts(client_of, catalogue):
+    client = client_of(overlap=2)
+    item = next(one for one in catalogue.items if one.kind == "label" and not one.truth)
+    for name, label in (("Ada", item.given), ("Bob", item.suggested)):
+        send(client, event(item.item_id, answer="class", label=label), **{"x-reviewer": name})
+    asked = client.get("/api/next", params={"queue": "conflicts"}, headers={"x-reviewer": "Cem"})
+    assert [view["item_id"] for view in asked.json()["items"]] == [item.item_id]
+    send(client, event(item.item_id, answer="class", label=item.given, mode="adjudicate"),
+         **{"x-reviewer": "Cem"})
+    assert client.get("/api/next", params={"queue": "conflicts"},
+                      headers={"x-reviewer": "Dee"}).json()["items"] == []
+
+
+def test_a_picture_is_encoded_anew_and_a_broken_one_is_grey(client, catalogue):
+    for row, name in enumerate(catalogue.image_ids):
+        if name.startswith(("zero/wrong", "one/broken")):
+            told = client.get(f"/image/{catalogue.image_key(row)}?side=320")
+            assert told.status_code == 200
+            assert told.headers["content-type"] == "image/jpeg"
+            assert told.content.startswith(b"\xff\xd8")
