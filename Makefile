@@ -52,6 +52,16 @@ else
 	@$(BIN)/audit run $(DEMO)/digits --backbone patches $(ARGS)
 endif
 
+.PHONY: review
+review: $(RUNTIME) $(VENV)/.review-installed  ## Serve the flagged images of RUN to labelers on a local page; see docs/review.md
+	@test -n "$(RUN)" || { echo "make: give a run, as in: make review RUN=reports/photos/latest" >&2; exit 2; }
+	@$(BIN)/audit review "$(RUN)" $(ARGS)
+
+$(VENV)/.review-installed: $(RUNTIME) requirements-review.lock
+	@echo "make: installing what the review page needs into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements-review.lock
+	@touch $@
+
 .PHONY: fix
 fix: $(RUNTIME)  ## A remedied dataset of RUN=folder of a run, in OUT (default RUN/fixed); see docs/fix.md
 	@test -n "$(RUN)" || { echo "make: give a run, as in: make fix RUN=reports/photos/latest" >&2; exit 2; }
@@ -95,6 +105,9 @@ docs: $(RUNTIME)  ## Write docs/checks/ and the README's table from the checks
 lock:  ## Resolve the dependencies anew and write the lock files (needs uv)
 	@uv pip compile pyproject.toml --extra build --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --output-file requirements.lock
+	@uv pip compile pyproject.toml --extra build --extra review \
+	  --constraints requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet --output-file requirements-review.lock
 	@uv pip compile pyproject.toml --extra build --extra dev --extra review --extra bench \
 	  --constraints requirements.lock --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --output-file requirements-dev.lock

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from audit.errors import UsageError
 from audit.registry import all_checks
+from audit.render.words import SECONDS_A_QUESTION
 from audit.review.agreement import flag_precision, settled
 from audit.review.exports import FORMATS, reviewed_images
 from audit.review.imports import read_answers
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8421
 MOST_OVERLAP = 20
-SECONDS_AN_ANSWER = 4.0
-"""Assumed until reviewers have shown how fast they are."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +195,7 @@ def _evidence(review: Review) -> dict[str, str]:
 def _left(review: Review) -> tuple[int, float]:
     standing = review.store.standing()
     left = sum(not standing.reviewers_of(one.item_id) for one in review.catalogue.items)
-    return left, left * SECONDS_AN_ANSWER / 60
+    return left, left * SECONDS_A_QUESTION / 60
 
 
 def tell_answered(review: Review, console: Console) -> None:

@@ -81,6 +81,10 @@ def verdict(causes: Sequence[Cause], not_checked: int) -> str:
     return f"Nothing to fix in the data: no check found anything.{rest}"
 
 
+SECONDS_A_QUESTION = 4
+"""That a labeler takes for one, about."""
+
+
 def next_step(label_images: int, sets: int) -> str:
     """What to do after reading."""
     todo = []
@@ -88,5 +92,9 @@ def next_step(label_images: int, sets: int) -> str:
         todo.append(f"settle the {sets:,} picture{'s' if sets > 1 else ''} under two classes")
     if label_images:
         todo.append(f"look through the {label_images:,} flagged label"
-                    f"{'s' if label_images > 1 else ''}, worst first (findings.csv)")
-    return ", then ".join(todo) or "nothing to relabel"
+                    f"{'s' if label_images > 1 else ''}, worst first")
+    if not todo:
+        return "nothing to relabel"
+    minutes = max(1, round((label_images + sets) * SECONDS_A_QUESTION / 60))
+    return (f"{', then '.join(todo)}: audit review RUN, about {minutes:,} "
+            f"minute{'s' if minutes > 1 else ''}")
