@@ -118,7 +118,8 @@ def _carry_over(path: Path, store: ReviewStore, asked: set[str]) -> None:
     other = ReviewStore(path)
     events = other.events()
     other.close()
-    about = [one for one in events if one.item_id in asked]
+    acts = {name for one in events if one.item_id in asked for name in (one.uuid, one.batch)}
+    about = [one for one in events if one.item_id in asked or one.undoes in acts - {""}]
     if about:
         store.append(about)
 
@@ -132,6 +133,7 @@ def serve(review: Review, options: ReviewOptions, console: Console) -> None:
     try:
         import uvicorn  # noqa: PLC0415 - an extra
 
+        from audit.review.guard import hosts_of  # noqa: PLC0415 - the same
         from audit.review.server import ReviewSettings, make_app  # noqa: PLC0415 - the same
     except ImportError as error:
         raise UsageError("audit review needs a web server: pip install 'image-audit[review]'."
@@ -139,14 +141,14 @@ def serve(review: Review, options: ReviewOptions, console: Console) -> None:
     listener = _listen(options)
     port = listener.getsockname()[1]
     token = secrets.token_urlsafe(24)
-    names = {options.host, LOOPBACK, "localhost"} if options.host == LOOPBACK else {options.host}
+    hosts = hosts_of(options.host, port)
     app = make_app(review.catalogue, review.store, Pictures(review.paths), ReviewSettings(
-        hosts=tuple(f"{name}:{port}" for name in sorted(names)), token=token,
+        hosts=hosts, token=token,
         reviewer=options.reviewer, overlap=options.overlap, is_blind=options.is_blind,
         run=review.run.digest,
         titles={one.meta.code: one.meta.title for one in all_checks()},
         evidence=_evidence(review)))
-    address = f"http://{options.host}:{port}/?token={token}"
+    address = f"http://{hosts[0]}/?token={token}"
     open_count, minutes = _left(review)
     console.print(f"{open_count:,} questions, about {minutes:,.0f} minutes. Answers are kept in "
                   f"{review.store.path}.", soft_wrap=True, markup=False, highlight=False)

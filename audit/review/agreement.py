@@ -88,8 +88,8 @@ class Agreement:
     Attributes:
         questions: answered by two or more.
         same: of these, answered alike by all.
-        kappa: Fleiss' kappa; of two reviewers who both answered all, nearly Cohen's. None where
-            it is not defined.
+        kappa: Cohen's of exactly two reviewers, else Fleiss'; at most 1, and 0 by chance. None
+            where it is not defined: nothing was answered by two, or all answers are the same.
         by_class: given class → questions answered by two or more, and those answered alike.
     """
 
@@ -138,33 +138,43 @@ def reviewers(items: Iterable[Item], standing: Standing) -> list[Reviewer]:
 def agreement(items: Iterable[Item], standing: Standing) -> Agreement:
     """Agreement on questions about labels that two or more have answered; the unsure do not count.
 
-    Fleiss, "Measuring nominal scale agreement among many raters", 1971, for numbers of raters that
-    differ between questions: the agreement of a question is the share of its pairs of answers that
-    are alike, and chance is that of two answers drawn from all.
+    Nor do adjudicators, who decide where others differ.
     """
-    votes: list[Counter[str]] = []
+    votes: list[dict[str, str]] = []
     by_class: dict[str, list[bool]] = defaultdict(list)
     for item in items:
         if item.kind != LABEL:
             continue
-        answers = [one for one in standing.of_item(item.item_id)
-                   if one.answer != UNSURE and one.mode != ADJUDICATE]
-        if len(answers) > 1:
-            vote = Counter(verdict_of(one) for one in answers)
+        vote = {one.reviewer: verdict_of(one) for one in standing.of_item(item.item_id)
+                if one.answer != UNSURE and one.mode != ADJUDICATE}
+        if len(vote) > 1:
             votes.append(vote)
-            by_class[item.given].append(len(vote) == 1)
-    same = sum(len(vote) == 1 for vote in votes)
-    return Agreement(len(votes), same, _kappa(votes), {
+            by_class[item.given].append(len(set(vote.values())) == 1)
+    return Agreement(len(votes), sum(sum(alike) for alike in by_class.values()), _kappa(votes), {
         name: (len(alike), sum(alike)) for name, alike in sorted(by_class.items())})
 
 
-def _kappa(votes: Sequence[Counter[str]]) -> float | None:
+def _kappa(votes: Sequence[Mapping[str, str]]) -> float | None:
+    """Kappa of votes, each reviewer → verdict, of two reviewers or more.
+
+    Cohen, "A coefficient of agreement for nominal scales", 1960, of exactly two people: chance is
+    that of one answer of each. Fleiss, "Measuring nominal scale agreement among many raters",
+    1971, of more, for numbers of raters that differ between questions: the agreement of a question
+    is the share of its pairs of answers that are alike, and chance is that of two answers drawn
+    from all.
+    """
     if not votes:
         return None
-    observed = np.mean([sum(count * (count - 1) for count in vote.values())
-                        / (vote.total() * (vote.total() - 1)) for vote in votes])
-    total: Counter[str] = sum(votes, Counter())
-    chance = sum((count / total.total()) ** 2 for count in total.values())
+    counts = [Counter(vote.values()) for vote in votes]
+    observed = np.mean([sum(count * (count - 1) for count in one.values())
+                        / (one.total() * (one.total() - 1)) for one in counts])
+    people = sorted({name for vote in votes for name in vote})
+    drawn = people if len(people) == 2 else [None, None]  # noqa: PLR2004 - Cohen's two
+    first, second = (Counter(
+        verdict for vote in votes for name, verdict in vote.items() if who in {None, name})
+        for who in drawn)
+    chance = sum(count * second[verdict] for verdict, count in first.items()) / (
+        first.total() * second.total())
     return None if chance >= 1 else float((observed - chance) / (1 - chance))
 
 

@@ -1,7 +1,14 @@
-"""What reviewers answered, as the decisions that a plan is made of."""
+"""What reviewers answered, as the decisions that a plan is made of.
+
+An answer is about a picture, and holds for its file: every copy follows, one that nobody was asked
+about too. Where a file is there more than once the decision names the file, not an image, and
+`audit.remedies.match_decisions` keeps one of the copies, that of an evaluation split first.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audit import tables
@@ -9,7 +16,7 @@ from audit.review.agreement import settle
 from audit.review.items import CONFLICT, DUPLICATES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
@@ -19,62 +26,87 @@ if TYPE_CHECKING:
 KEEP, RELABEL, EXCLUDE = "keep", "relabel", "exclude"
 
 
-def decisions(catalogue: Catalogue, standing: Standing, given: Sequence[str]) -> pd.DataFrame:
-    """Settled answers as a table of schema `tables.DECISIONS`, one row an image, by image.
+@dataclass(frozen=True)
+class _Verdict:
+    """What an answer says of a file: whether it stays, and its class; empty where none is named."""
 
-    Images are named, not files: each copy of a file has a row of its own where it was asked about.
-    Where two questions were about one image, the one that excludes it holds, else the one that
-    relabels it. Questions whose answer was known decide nothing.
+    stays: bool
+    label: str
+    event: Event
+
+    @property
+    def rank(self) -> int:
+        """Of two about one file the higher holds: what excludes it, then what names a class."""
+        return 2 if not self.stays else 1 if self.label else 0
+
+
+def decisions(catalogue: Catalogue, standing: Standing, given: Sequence[str]) -> pd.DataFrame:
+    """Settled answers as a table of schema `tables.DECISIONS`, in the order of the images.
+
+    The class that was given is kept, another relabels; `neither` and `exclude` exclude; `both`
+    keeps, with a note. Of copies the chosen one is kept and the others are excluded. Where several
+    questions were about one file, the answer that excludes it holds, else the first that names a
+    class. Questions whose answer was known decide nothing.
 
     Args:
         catalogue: the questions of the run.
         standing: the answers.
         given: classes in the dataset, by row.
     """
-    found: dict[int, dict[str, object]] = {}
+    verdicts: dict[str, _Verdict] = {}
+    all_stay: set[str] = set()  # files of which reviewers want every copy
     for item in catalogue.items:
         event = None if item.truth else settle(standing.of_item(item.item_id))
         if event is None:
             continue
-        for row, (decision, label) in zip(item.rows, _decide(
-                item, event, [given[row] for row in item.rows]), strict=False):
-            record: dict[str, object] = {
-                "image_id": catalogue.image_ids[row], "file_sha256": catalogue.sha256[row],
-                "decision": decision, "label": label, "reviewer": event.reviewer,
-                "note": _note(event)}
-            if row not in found or _rank(record) > _rank(found[row]):
-                found[row] = record
-    return tables.make(tables.DECISIONS, [found[row] for row in sorted(
-        found, key=lambda row: catalogue.image_ids[row])])
+        files = [_file(catalogue, row) for row in item.rows]
+        if item.kind == DUPLICATES and event.answer == KEEP and not event.label:
+            all_stay.update(files)
+        for file, one in _verdicts(item, event, files, [given[row] for row in item.rows]):
+            if file not in verdicts or one.rank > verdicts[file].rank:
+                verdicts[file] = one
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row in range(len(given)):
+        rows_of[_file(catalogue, row)].append(row)
+    found: dict[int, dict[str, object]] = {}
+    for file, one in verdicts.items():
+        rows = rows_of[file]
+        if len(rows) > 1 and file not in all_stay:
+            found[rows[0]] = _record(one, {given[row] for row in rows}) | {"file_sha256": file}
+        else:
+            found |= {row: _record(one, {given[row]}) | {
+                "image_id": catalogue.image_ids[row], "file_sha256": catalogue.sha256[row]}
+                for row in rows}
+    return tables.make(tables.DECISIONS, [found[row] for row in sorted(found)])
 
 
-def _decide(item: Item, event: Event, given: Sequence[str]) -> list[tuple[str, str]]:
-    """Decision and label of each image of a question; none where nothing follows for a plan."""
+def _file(catalogue: Catalogue, row: int) -> str:
+    """What copies have in common; a file that was not read has only its name."""
+    return catalogue.sha256[row] or catalogue.image_ids[row]
+
+
+def _verdicts(item: Item, event: Event, files: Sequence[str], given: Sequence[str],
+              ) -> Iterable[tuple[str, _Verdict]]:
+    """What an answer says of each file of a question; nothing where nothing follows for a plan."""
+    stay, go = _Verdict(True, "", event), _Verdict(False, "", event)  # noqa: FBT003 - two fields
     if event.answer in {"exclude", "neither"}:
-        return [(EXCLUDE, "")] * len(given)
+        return [(file, go) for file in files]
+    named = _Verdict(True, event.label if event.answer == "class" else "", event)  # noqa: FBT003
     if item.kind == CONFLICT:
-        if event.answer != "class":
+        if not named.label:
             return []  # both: the rule about conflicts is left to speak
-        kept = given.index(event.label) if event.label in given else 0
-        return _only(kept, given, event.label)
+        kept = files[given.index(named.label) if named.label in given else 0]
+        return [(file, named if file == kept else go) for file in files]
     if item.kind == DUPLICATES:
-        kept = item.sha256.index(event.label) if event.label in item.sha256 else -1
-        return _only(kept, given, "") if kept >= 0 else [(KEEP, "")] * len(given)
-    if event.answer == "class" and event.label != given[0]:
-        return [(RELABEL, event.label)]
-    return [(KEEP, "")]
+        chosen = event.label if event.answer == KEEP and event.label in files else ""
+        return [(file, stay if chosen in {"", file} else go) for file in files]
+    return [(files[0], named)]
 
 
-def _only(kept: int, given: Sequence[str], label: str) -> list[tuple[str, str]]:
-    """One image stays, under this class if one is named, and the others go."""
-    decided = [(EXCLUDE, "")] * len(given)
-    decided[kept] = (RELABEL, label) if label and label != given[kept] else (KEEP, "")
-    return decided
-
-
-def _note(event: Event) -> str:
-    return event.note or ("both classes are there" if event.answer == "both" else "")
-
-
-def _rank(record: dict[str, object]) -> int:
-    return (KEEP, RELABEL, EXCLUDE).index(str(record["decision"]))
+def _record(one: _Verdict, given: set[str]) -> dict[str, object]:
+    """The decision on images that are given as these classes."""
+    relabels = bool(one.label) and given != {one.label}
+    return {"decision": EXCLUDE if not one.stays else RELABEL if relabels else KEEP,
+            "label": one.label if relabels else "", "reviewer": one.event.reviewer,
+            "note": one.event.note or (
+                "both classes are there" if one.event.answer == "both" else "")}

@@ -8,13 +8,16 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
+
+from audit.formats import EXTENSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 SIDES = (320, 1_280)
 """Longest sides in pixels that are served: in a grid and by itself."""
@@ -25,6 +28,10 @@ MOST_PIXELS = 40_000_000
 KEPT_BYTES = 64 * 1024**2
 _QUALITY = 88
 _GREY = (128, 128, 128)
+_FORMATS = list(EXTENSIONS)
+"""Those that are audited: Pillow has others read by programs that run what is in the file."""
+
+_being_lenient = threading.Lock()
 
 
 class Pictures:
@@ -43,8 +50,8 @@ class Pictures:
         Safe from several threads.
 
         Returns:
-            None if the file is gone. What cannot be decoded, or is too large to be, is a grey
-            square: the page says what the check found.
+            None if the file is gone. Of a file that is cut off, what is there. What cannot be
+            decoded, or is too large to be, is a grey square: the page says what the check found.
         """
         key = row, side
         with self._lock:
@@ -65,19 +72,53 @@ class Pictures:
 
 
 def _encode(path: str, side: int) -> bytes:
+    """A JPEG of a file.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MOST_PIXELS:
-                return _jpeg(Image.new("RGB", (side, side), _GREY))
-            image.draft("RGB", (side, side))
-            upright = ImageOps.exif_transpose(image)
-            picture = _flattened(upright)
-        picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
-        return _jpeg(picture)
+        return _jpeg(_picture(path, side))
     except FileNotFoundError:
         raise
     except Exception:  # noqa: BLE001 - decoders raise anything, and a broken file is to be shown too
+        return _what_is_there(path, side)
+
+
+def _what_is_there(path: str, side: int) -> bytes:
+    try:
+        with _lenient():
+            return _jpeg(_picture(path, side))
+    except Exception:  # noqa: BLE001 - the same
         return _jpeg(Image.new("RGB", (side, side), _GREY))
+
+
+def _picture(path: str, side: int) -> Image.Image:
+    with Image.open(path, formats=_FORMATS) as image:
+        if image.width * image.height > MOST_PIXELS:
+            return Image.new("RGB", (side, side), _GREY)
+        image.draft("RGB", (side, side))
+        picture = _flattened(_upright(image))
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return picture
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001 - Pillow raises anything on broken metadata; pixels are fine
+        return image
+
+
+@contextmanager
+def _lenient() -> Iterator[None]:
+    """Let Pillow read files that are cut off; it has only one switch, for all threads."""
+    with _being_lenient:
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 def _flattened(image: Image.Image) -> Image.Image:

@@ -79,6 +79,20 @@ class Queues:
         return sorted(((*pair, count, done[pair]) for pair, count in total.items()),
                       key=lambda one: (one[3] - one[2], one[:2]))
 
+    def open_pairs(self, reviewer: str, standing: Standing, overlap: int) -> list[tuple[str, str]]:
+        """Given and suggested class of questions that a reviewer may still answer, most open first.
+
+        Those are the ones that this one has not answered, and fewer than `overlap` others have.
+        """
+        left: Counter[tuple[str, str]] = Counter()
+        for one in self._asked:
+            if one.kind == LABEL:
+                answered = standing.reviewers_of(one.item_id)
+                left[one.given, one.suggested] += (reviewer not in answered
+                                                   and len(answered) < overlap)
+        return sorted((pair for pair, count in left.items() if count),
+                      key=lambda pair: (-left[pair], pair))
+
     def sides(self, item: Item, reviewer: str) -> list[str]:
         """The two classes, in an order that is fixed for a question and a reviewer."""
         both = [item.given, item.suggested]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import sqlite3
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,10 +17,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from audit.review.guard import Guard
-from audit.review.items import DUPLICATES, LABEL
+from audit.review.items import LABEL
 from audit.review.pictures import SIDES
-from audit.review.queues import ORDERS, Queue, Queues
-from audit.review.store import ANSWERS, UNDO, Event
+from audit.review.queues import ALL, CONFLICTS, ORDERS, Queue, Queues
+from audit.review.received import read_events
+from audit.review.store import UNDO
 from audit.review.views import Views
 
 if TYPE_CHECKING:
@@ -32,13 +34,10 @@ if TYPE_CHECKING:
     from audit.review.store import ReviewStore
 
 MOST_ITEMS = 48
-MOST_EVENTS = 500
 MOST_HISTORY = 1_000
-_LONGEST = {"uuid": 64, "item_id": 64, "answer": 16, "label": 1_000, "note": 5_000, "mode": 16,
-            "batch": 64, "undoes": 64}
-_MODES = {"one", "grid", "adjudicate"}
 LONGEST_NAME = 60
-_MOST_MS = 24 * 3600 * 1000
+_MOST_PICTURES = 4
+"""Decoded at a time: one may take a gigabyte, and none is to keep answers waiting."""
 _TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8",
           "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 
@@ -83,14 +82,21 @@ def make_app(catalogue: Catalogue, store: ReviewStore, pictures: Pictures,
         Route("/api/items/{item_id}", one.item), Route("/api/progress", one.progress),
         Route("/api/agreement", one.agreement), Route("/image/{key}", one.image),
         Route("/api/answers", one.answers, methods=["POST"])]
-    return Starlette(
-        routes=routes, exception_handlers={HTTPException: _say},
+    app = Starlette(
+        routes=routes, exception_handlers={HTTPException: _say, sqlite3.Error: _say_not_stored},
         middleware=[Middleware(Guard, hosts=settings.hosts, token=settings.token)])
+    app.router.redirect_slashes = False
+    return app
 
 
 def _say(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as registered
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+def _say_not_stored(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": f"The store of answers failed ({error}). What was not saved "
+                                  "stays in the browser, and is sent again."}, 503)
 
 
 class _Server:
@@ -103,6 +109,9 @@ class _Server:
         self._pictures = pictures
         self._settings = settings
         self._queues = Queues(catalogue, settings.seed)
+        self._queue_names = {ALL, CONFLICTS, LABEL, *settings.titles,
+                             *(one.check for one in catalogue.items)}
+        self._decoding = CapacityLimiter(_MOST_PICTURES)
         self._views = Views(catalogue, self._queues, settings.titles, settings.evidence,
                             is_blind=settings.is_blind)
         package = files("audit.review")
@@ -147,8 +156,9 @@ class _Server:
         given, suggested = queue.given, queue.suggested
         standing = self._store.standing()
         pairs = [(given, suggested)] if given and suggested else [
-            (one, other) for one, other, total, done in self._queues.pairs(standing)
-            if done < total and given in {"", one} and suggested in {"", other}]
+            (one, other) for one, other in self._queues.open_pairs(
+                reviewer, standing, self._settings.overlap)
+            if given in {"", one} and suggested in {"", other}]
         for one, other in pairs:
             items = self._queues.items(Queue(LABEL, one, other, queue.order), reviewer, standing)
             leased = self._lease(items, count, reviewer, queue)
@@ -163,7 +173,7 @@ class _Server:
 
     def _lease(self, items: list[Item], count: int, reviewer: str, queue: Queue) -> list[Item]:
         # Who adjudicates answers what others have answered already.
-        overlap = 1_000_000 if queue.name == "conflicts" else self._settings.overlap
+        overlap = 1_000_000 if queue.name == CONFLICTS else self._settings.overlap
         names = self._store.lease(
             reviewer, [one.item_id for one in items], count, overlap=overlap,
             seconds=self._settings.lease_seconds,
@@ -209,7 +219,8 @@ class _Server:
             row = self._catalogue.row_of_key(request.path_params["key"])
         except KeyError:
             raise HTTPException(404, "There is no such picture.") from None
-        content = await run_in_threadpool(self._pictures.read, row, int(side))
+        content = await to_thread.run_sync(self._pictures.read, row, int(side),
+                                           limiter=self._decoding)
         if content is None:
             raise HTTPException(404, "The file of this picture is gone.")
         return Response(content, media_type="image/jpeg",
@@ -219,13 +230,9 @@ class _Server:
         """Store answers; when this is answered they are on disk."""
         reviewer = self._named(request)
         try:
-            body = json.loads(await request.body())
-        except (ValueError, RecursionError):
-            raise HTTPException(400, "The request is no JSON.") from None
-        sent = body.get("events") if isinstance(body, dict) else None
-        if not isinstance(sent, list) or not 0 < len(sent) <= MOST_EVENTS:
-            raise HTTPException(400, f"events must be a list of 1 to {MOST_EVENTS}.")
-        events = [self._event(one, reviewer) for one in sent]
+            events = read_events(await request.body(), self._catalogue, reviewer)
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from None
         try:
             saved = await run_in_threadpool(self._store.append, events)
         except ValueError as error:
@@ -234,53 +241,21 @@ class _Server:
                     for one in events if one.answer != UNDO}
         return JSONResponse({"saved": saved, "revealed": revealed})
 
-    def _event(self, sent: object, reviewer: str) -> Event:
-        """What was sent as an event, with what the page does not know."""
-        if not isinstance(sent, dict):
-            raise HTTPException(400, "An event must be an object.")
-        told = {name: sent.get(name, "") for name in _LONGEST}
-        for name, value in told.items():
-            if not isinstance(value, str) or len(value) > _LONGEST[name] or not _is_text(value):
-                raise HTTPException(400, f"{name} must be text of at most {_LONGEST[name]} "
-                                         "characters.")
-        milliseconds = sent.get("milliseconds", 0)
-        if type(milliseconds) is not int or not 0 <= milliseconds <= _MOST_MS:
-            raise HTTPException(400, "milliseconds must be a whole number, of a day at most.")
-        if not told["uuid"]:
-            raise HTTPException(400, "uuid must not be empty.")
-        item = self._item(told["item_id"])
-        self._refuse_answer(told, item)
-        return Event(
-            uuid=told["uuid"], reviewer=reviewer, item_id=item.item_id, check=item.check,
-            sha256=item.sha256[0], answer=told["answer"], label=told["label"], note=told["note"],
-            milliseconds=milliseconds, mode=told["mode"] or "one", given=item.given,
-            batch=told["batch"], undoes=told["undoes"])
-
-    def _refuse_answer(self, told: Mapping[str, str], item: Item) -> None:
-        answer, label = told["answer"], told["label"]
-        if answer not in {*ANSWERS, UNDO}:
-            raise HTTPException(400, f"answer must be one of {', '.join((*ANSWERS, UNDO))}.")
-        if (told["mode"] or "one") not in _MODES:
-            raise HTTPException(400, f"mode must be one of {', '.join(sorted(_MODES))}.")
-        if (answer == UNDO) != bool(told["undoes"]):
-            raise HTTPException(400, "undoes must name what is taken back, of an undo only.")
-        if answer == "class" and label not in self._catalogue.classes:
-            raise HTTPException(400, "label must be a class of the data.")
-        if answer == "keep" and item.kind == DUPLICATES and label not in {"", *item.sha256}:
-            raise HTTPException(400, "label must be the SHA-256 of one of the copies.")
-
     def _item(self, item_id: str) -> Item:
         try:
             return self._catalogue.item(item_id)
         except KeyError:
-            raise HTTPException(404 if item_id else 400, "There is no such question.") from None
+            raise HTTPException(404, "There is no such question.") from None
 
     def _queue(self, request: Request) -> Queue:
         asked = request.query_params
         order = asked.get("order", ORDERS[0])
         if order not in ORDERS:
             raise HTTPException(400, f"order must be one of {', '.join(ORDERS)}.")
-        return Queue(asked.get("queue", "all"), asked.get("given", ""), asked.get("suggested", ""),
+        name = asked.get("queue", ALL)
+        if name not in self._queue_names:
+            raise HTTPException(400, "queue must be all, conflicts, or the code of a check.")
+        return Queue(name, asked.get("given", ""), asked.get("suggested", ""),
                      order)
 
     def _progress(self, items: list[Item], reviewer: str) -> dict[str, Any]:
@@ -305,12 +280,3 @@ def _count(request: Request, default: int, most: int = MOST_ITEMS) -> int:
     if not asked.isascii() or not asked.isdigit() or not 1 <= int(asked[:9]) <= most:
         raise HTTPException(400, f"count must be a whole number from 1 to {most}.")
     return int(asked)
-
-
-def _is_text(value: str) -> bool:
-    """Whether it can be stored: JSON may hold halves of characters, which UTF-8 may not."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in value

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ VERSION = 1
 """Of the tables, in `user_version`."""
 
 _BUSY_MS = 10_000
+_PAUSE = 0.01
 
 
 @dataclass(frozen=True)
@@ -89,25 +90,51 @@ class ReviewStore:
         """
         self.path = path
         self._lock = threading.RLock()
+        self._standing = Standing()
+        self._last = 0
         try:
             self._connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None,
                                                check_same_thread=False)
-            self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version not in {0, VERSION}:
-                raise UsageError(f"{path} is of version {version}, and this program knows version "
-                                 f"{VERSION}. Use the version of the program that wrote it.")
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            with self._writing():
-                for table in _TABLES:
-                    self._connection.execute(table)
-                self._connection.execute(f"PRAGMA user_version = {VERSION}")
+            with ExitStack() as refused:
+                refused.callback(self._connection.close)
+                self._prepare()
+                refused.pop_all()
         except sqlite3.Error as error:
             raise UsageError(f"{path} cannot be opened as a store of answers ({error}). Move it "
                              "away, or free the disk.") from error
-        self._standing = Standing()
-        self._last = 0
+
+    def _prepare(self) -> None:
+        """Refuse a file that is none of ours before anything is written to it; make the tables."""
+        self._connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        # Version and tables are written as one, and read as one: of ours, 0 has no tables.
+        version, tables = self._connection.execute(
+            "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
+        ).fetchone()
+        if version == 0 and tables:
+            raise UsageError(f"{self.path} is a database of another program, not a store of "
+                             "answers. Move it away.")
+        if version not in {0, VERSION}:
+            raise UsageError(f"{self.path} is of version {version}, and this program knows version "
+                             f"{VERSION}. Use the version of the program that wrote it.")
+        self._switch_to_wal()
+        self._connection.execute("PRAGMA synchronous = FULL")
+        with self._writing():
+            for table in _TABLES:
+                self._connection.execute(table)
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _switch_to_wal(self) -> None:
+        """Of two that open a new file at once, SQLite refuses one without waiting: ask again."""
+        until = time.monotonic() + _BUSY_MS / 1000
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return
 
     def append(self, events: Sequence[Event]) -> list[str]:
         """Store events, all or none, and return when they are on disk.
@@ -209,56 +236,65 @@ class ReviewStore:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # SQLite has rolled back by itself where the disk is full, and has not where only the
+            # commit failed.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
 
 class Standing:
-    """Which answers stand, from events taken one after the other."""
+    """Which answers stand, from events taken one after the other; threads may share it."""
 
     def __init__(self) -> None:
         """Begin with no event."""
+        self._lock = threading.RLock()
         self._stacks: dict[tuple[str, str], list[Event]] = {}
-        self._by_act: dict[str, list[Event]] = {}
+        self._by_act: dict[tuple[str, str], list[Event]] = {}
         self._reviewers: dict[str, set[str]] = {}
 
     def take(self, event: Event) -> None:
-        """Take the next event."""
-        if event.answer == UNDO:
-            for undone in self._by_act.pop(event.undoes, ()):
-                if undone.reviewer == event.reviewer:
+        """Take the next event; an undo takes back what its own reviewer did, and no other's."""
+        with self._lock:
+            if event.answer == UNDO:
+                for undone in self._by_act.pop((event.reviewer, event.undoes), ()):
                     self._take_back(undone)
-            return
-        self._stacks.setdefault((event.reviewer, event.item_id), []).append(event)
-        self._by_act.setdefault(event.uuid, []).append(event)
-        if event.batch:
-            self._by_act.setdefault(event.batch, []).append(event)
-        self._reviewers.setdefault(event.item_id, set()).add(event.reviewer)
+                return
+            self._stacks.setdefault((event.reviewer, event.item_id), []).append(event)
+            for act in {event.uuid, event.batch} - {""}:
+                self._by_act.setdefault((event.reviewer, act), []).append(event)
+            self._reviewers.setdefault(event.item_id, set()).add(event.reviewer)
 
     def _take_back(self, event: Event) -> None:
-        stack = self._stacks.get((event.reviewer, event.item_id), [])
-        if event in stack:
-            stack.remove(event)
+        key = event.reviewer, event.item_id
+        stack = self._stacks.get(key, [])
+        if event not in stack:  # undone before, alone or with its batch
+            return
+        stack.remove(event)
         if not stack:
-            self._stacks.pop((event.reviewer, event.item_id), None)
-            self._reviewers.get(event.item_id, set()).discard(event.reviewer)
+            del self._stacks[key]
+            self._reviewers[event.item_id].discard(event.reviewer)
 
     def answer_of(self, reviewer: str, item_id: str) -> Event | None:
         """The answer of a reviewer to a question that stands: the last that is not undone."""
-        stack = self._stacks.get((reviewer, item_id))
-        return stack[-1] if stack else None
+        with self._lock:
+            stack = self._stacks.get((reviewer, item_id))
+            return stack[-1] if stack else None
 
     def reviewers_of(self, item_id: str) -> set[str]:
         """Those whose answer to a question stands."""
-        return self._reviewers.get(item_id, set())
+        with self._lock:
+            return set(self._reviewers.get(item_id, ()))
 
     def answers(self) -> list[Event]:
         """All answers that stand, by question, in the order of their first answers."""
-        return [stack[-1] for stack in self._stacks.values()]
+        with self._lock:
+            return [stack[-1] for stack in self._stacks.values()]
 
     def of_item(self, item_id: str) -> list[Event]:
         """The answers to a question that stand, one a reviewer, by name."""
-        return [stack[-1] for reviewer in sorted(self.reviewers_of(item_id))
-                if (stack := self._stacks.get((reviewer, item_id)))]
+        with self._lock:
+            return [self._stacks[reviewer, item_id][-1]
+                    for reviewer in sorted(self._reviewers.get(item_id, ()))]

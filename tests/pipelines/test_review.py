@@ -142,6 +142,22 @@ def test_answers_of_a_run_beside_it_are_not_asked_for_again(run, reports):
     again.store.close()
 
 
+def test_what_was_taken_back_stays_so_in_a_later_audit(run, reports):
+    """The undo of a batch names one of its questions, which may not be asked again."""
+    item = asked(run)[0]
+    store = ReviewStore(run / REVIEW_FILE)
+    gone = Event("gone", "Ada", "0" * 16, "label", "ff", "class", "one", "", 900, "grid", "zero",
+                 "batch")
+    store.append([gone, Event("here", "Ada", item.item_id, item.check, item.sha256[0], "class",
+                              item.suggested, "", 900, "grid", item.given, "batch"),
+                  Event("undo", "Ada", "0" * 16, "label", "ff", "undo", "", "", 0, "one", "zero",
+                        undoes="batch")])
+    store.close()
+    review = open_review(Path(shutil.copytree(reports / "first", run.parent / "second")))
+    assert review.store.standing().answers() == []
+    review.store.close()
+
+
 def test_answers_of_a_run_elsewhere_count_where_it_is_named(run, reports, tmp_path):
     items = answer_all(run)
     later = Path(shutil.copytree(reports / "first", tmp_path / "elsewhere" / "second"))

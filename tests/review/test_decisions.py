@@ -1,11 +1,18 @@
 """What reviewers answered is what the plan does."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from remedy_builders import CLASSES, build_case, name_of, plan_of, suspect
 
 from audit import tables
+from audit.remedies import match_decisions
 from audit.review.decisions import decisions
-from audit.review.items import Catalogue
+from audit.review.items import Catalogue, Item
 from audit.review.store import REVIEW_FILE, Event, ReviewStore, Standing
 from pipelines.remedy_dataset import RemedySettings, plan_remedies
 
@@ -29,7 +36,7 @@ def decided(run, catalogue):
             standing.take(one)
         table = decisions(catalogue, standing, run.images["given_label"].tolist())
         assert tables.problems(table, tables.DECISIONS) == []
-        return {row["image_id"]: (row["decision"], row["label"])
+        return {row["image_id"] or row["file_sha256"]: (row["decision"], row["label"])
                 for row in table.to_dict("records")}
 
     return decide
@@ -59,24 +66,21 @@ def test_answers_that_differ_and_known_questions_decide_nothing(catalogue, decid
                    answer(known, "class", known.suggested)) == {}
 
 
-def test_of_copies_the_chosen_one_stays(catalogue, decided):
+def test_of_copies_the_chosen_file_stays_and_is_there_once(catalogue, decided):
+    """Identical files are one: the decision names the file, and one of its copies is kept."""
     item = of_kind(catalogue, "duplicates", "exact_duplicates")
-    found = decided(answer(item, "keep", item.sha256[1]))
-    assert sorted(one for one, _ in found.values()) == ["exclude", "keep"], "identical files too"
+    assert decided(answer(item, "keep", item.sha256[1])) == {item.sha256[1]: ("keep", "")}
     everything = decided(answer(item, "keep"))
-    assert {one for one, _ in everything.values()} == {"keep"}
+    assert everything == {catalogue.image_ids[row]: ("keep", "") for row in item.rows}
+    assert decided(answer(item, "exclude")) == {item.sha256[0]: ("exclude", "")}
 
 
-def test_of_a_picture_under_two_classes_one_stays_under_the_class_chosen(run, catalogue, decided):
+def test_a_picture_under_two_classes_is_of_the_class_chosen(catalogue, decided):
     item = of_kind(catalogue, "conflict")
-    given = dict(zip(catalogue.image_ids, run.images["given_label"], strict=True))
-    for name in (item.given, item.suggested):
+    for name in (item.given, item.suggested, item.likely[0]):
         found = decided(answer(item, "class", name))
-        kept = [image for image, (word, _) in found.items() if word == "keep"]
-        assert [given[image] for image in kept] == [name]
-        assert len(found) == 2
-    third = decided(answer(item, "class", item.likely[0]))
-    assert sorted(third.values()) == [("exclude", ""), ("relabel", item.likely[0])]
+        assert found == {item.sha256[0]: ("relabel", name)}, "for all copies, of which one stays"
+    assert decided(answer(item, "neither")) == {item.sha256[0]: ("exclude", "")}
     assert decided(answer(item, "both")) == {}
 
 
@@ -110,3 +114,106 @@ def test_the_plan_of_a_reviewed_run_does_what_was_answered(audit_digits, tmp_pat
     pd.DataFrame(columns=["image_id", "decision"]).to_csv(empty, index=False)
     unreviewed = plan_remedies(run, RemedySettings(run.path, tmp_path / "out", decisions=empty))
     assert "Ada" not in set(unreviewed["decided_by"])
+
+
+def about(kind, files, rows, classes):
+    """A question about images; `files`: of all images, a letter each."""
+    return Item(f"{kind} {rows}", kind, "check", rows, tuple(files[row] for row in rows),
+                classes[rows[0]], "dog", (), 0.1)
+
+
+def planned(images, files, *answered):
+    """Plan of images whose files are these, after answers: (question, word, label)."""
+    found = {letter: tuple(row for row, one in enumerate(files) if one == letter)
+             for letter in files}
+    case = build_case(images, exact_duplicates=[rows for rows in found.values() if len(rows) > 1])
+    case.images["file_sha256"] = list(files)
+    standing = Standing()
+    for number, (item, word, label) in enumerate(answered):
+        standing.take(Event(str(number), "Ada", item.item_id, item.check, "", word, label, "", 9,
+                            "one", item.given))
+    classes = case.images["given_label"].tolist()
+    table = decisions(SimpleNamespace(
+        items=[one for one, _, _ in answered], image_ids=case.images["image_id"].tolist(),
+        sha256=list(files)), standing, classes)
+    plan = plan_of(case, match_decisions(case, table))
+    return [action if action == "drop" else label
+            for action, label in zip(plan["action"], plan["label"], strict=True)]
+
+
+CATS = ["cat"] * 3
+ONE, COPIES = (about(kind, "aab", rows, CATS) for kind, rows in (
+    ("label", (1,)), ("duplicates", (0, 1, 2))))
+
+
+@pytest.mark.parametrize("word", ["neither", "exclude"])
+def test_a_copy_that_nobody_was_asked_about_is_excluded_too(word):
+    assert planned([suspect(0.1)] * 2 + [{}], "aab", (ONE, word, "")) == ["drop", "drop", "cat"]
+
+
+def test_a_label_holds_for_the_copy_that_is_kept():
+    assert planned([{}] * 3, "aab", (ONE, "class", "dog"),
+                   (COPIES, "keep", "a")) == ["dog", "drop", "drop"]
+    assert planned([{}] * 3, "aab", (ONE, "class", "dog"), (COPIES, "keep", "")) == [
+        "dog", "dog", "cat"], "all copies are wanted"
+
+
+def test_a_decision_on_a_file_lets_no_copy_of_an_evaluation_image_be_trained_on():
+    images = [{"split": "train"}, {"split": "test"}, {"split": "train"}]
+    for item, word, label in ((ONE, "class", "cat"), (COPIES, "keep", "a")):
+        assert planned(images, "aab", (item, word, label))[:2] == ["drop", "cat"]
+
+
+@pytest.mark.parametrize(("label", "expected"), [
+    ("dog", ["drop", "dog"]), ("cat", ["cat", "drop"]), ("owl", ["owl", "drop"])])
+def test_of_nearly_the_same_picture_under_two_classes_the_one_that_is_right_stays(label, expected):
+    classes = ["cat", "dog"]
+    conflict = about("conflict", "ab", (0, 1), classes)
+    assert planned([{"given_label": one} for one in classes], "ab",
+                   (conflict, "class", label)) == expected
+
+
+def test_what_the_reviewer_wrote_goes_along_and_both_is_said(catalogue, run):
+    item = of_kind(catalogue, "label")
+    for note, expected in (("", "both classes are there"), ("a crowd", "a crowd")):
+        standing = Standing()
+        standing.take(replace(answer(item, "both"), note=note))
+        table = decisions(catalogue, standing, run.images["given_label"].tolist())
+        assert table[["reviewer", "note"]].to_numpy().tolist() == [["Ada", expected]]
+
+
+def test_files_that_were_not_read_are_no_copies_of_each_other():
+    item = Item("quality", "quality", "check", (0,), ("",), "cat", "", (), 0.1)
+    standing = Standing()
+    standing.take(answer(item, "exclude"))
+    table = decisions(SimpleNamespace(items=[item], image_ids=[name_of(0), name_of(1)],
+                                      sha256=["", ""]), standing, ["cat", "cat"])
+    assert table["image_id"].tolist() == [name_of(0)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_whatever_was_answered_there_is_a_plan_and_it_keeps_to_the_answers(data):
+    files = data.draw(st.text("abc", min_size=2, max_size=6))
+    classes = data.draw(st.lists(st.sampled_from(CLASSES), min_size=len(files),
+                                 max_size=len(files)))
+    answered, excluded, named = [], set(), {}
+    for letter in dict.fromkeys(files):
+        word, label = data.draw(st.sampled_from([
+            ("class", "cat"), ("class", "dog"), ("both", ""), ("neither", ""), ("exclude", "")]))
+        answered.append((about("label", files, (files.index(letter),), classes), word, label))
+        if word in {"neither", "exclude"}:
+            excluded.add(letter)
+        named[letter] = label
+    wanted = data.draw(st.sampled_from(["", *files]))
+    everything = about("duplicates", files, tuple(range(len(files))), classes)
+    answered.append((everything, "keep", wanted))
+    plan = planned([{"given_label": one} for one in classes], files, *answered)
+    for letter, label in named.items():
+        rest = [label for one, label in zip(files, plan, strict=True)
+                if one == letter and label != "drop"]
+        if letter in excluded or wanted not in {"", letter}:
+            assert rest == []
+        else:
+            assert len(rest) == (1 if wanted else files.count(letter))
+            assert not label or set(rest) == {label}

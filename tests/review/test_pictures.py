@@ -1,10 +1,11 @@
 """Pictures are as they are meant to be seen, small, upright and RGB, whatever the file holds."""
 
 import io
+import os
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image, ImageFile
 
 from audit.review import pictures
 from audit.review.pictures import Pictures
@@ -67,6 +68,42 @@ def test_what_is_broken_or_huge_is_grey_and_what_is_gone_is_none(tmp_path, monke
     monkeypatch.setattr(pictures, "MOST_PIXELS", 3_000)
     assert abs(seen(tmp_path / "large.png") - 128).max() < 4
     assert Pictures([str(tmp_path / "gone.png")]).read(0, 320) is None
+
+
+def test_of_a_file_that_is_cut_off_what_is_there_is_shown(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), np.uint8)
+    for name in ("a.jpg", "a.png"):
+        Image.fromarray(noise).save(tmp_path / name)
+        whole = seen(tmp_path / name)
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content[:len(content) // 2])
+        part = seen(tmp_path / name)
+        assert part.shape == whole.shape
+        assert abs(part[:24] - whole[:24]).mean() < 12, "the upper part is as it was"
+        assert abs(part[60:] - whole[60:]).mean() > 40, "the lower part is not there"
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES, "nobody else reads files as leniently"
+
+
+def test_broken_metadata_hide_no_picture(tmp_path, monkeypatch):
+    Image.new("RGB", (40, 20), "red").save(tmp_path / "a.png")
+
+    def fail(_image):
+        raise SyntaxError("not a TIFF file")
+
+    monkeypatch.setattr(pictures.ImageOps, "exif_transpose", fail)
+    assert seen(tmp_path / "a.png")[10, 20, 0] > 200
+
+
+def test_no_program_is_run_for_a_file_that_says_it_is_postscript(tmp_path, monkeypatch):
+    ghostscript = tmp_path / "gs"
+    ghostscript.write_text(f"#!/bin/sh\ntouch '{tmp_path}/was-run'\nexit 1\n")
+    ghostscript.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # Pillow looks for it once
+    (tmp_path / "a.jpg").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n")
+    assert abs(seen(tmp_path / "a.jpg") - 128).max() < 4
+    assert not (tmp_path / "was-run").exists()
 
 
 def test_what_was_seen_last_is_kept_within_bounds(tmp_path, monkeypatch):

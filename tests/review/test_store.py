@@ -6,7 +6,8 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +64,13 @@ def test_the_time_is_of_the_clock_where_none_is_given(store):
     assert store.events()[0].at > 1_700_000_000
 
 
+def test_an_answer_is_flushed_to_the_disk_before_it_counts(store):
+    """A power cut cannot be had in a test; that each commit is flushed (2, FULL) can be asked."""
+    pragma = {name: store._connection.execute(f"PRAGMA {name}").fetchone()[0]
+              for name in ("journal_mode", "synchronous", "busy_timeout")}
+    assert pragma == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 10_000}
+
+
 def test_answers_are_there_for_another_process_at_once(store):
     other = ReviewStore(store.path)
     assert other.standing().answer_of("Ada", "item1") is None
@@ -90,6 +98,14 @@ def test_a_batch_is_undone_as_one(store):
 def test_nobody_can_undo_for_another(store):
     store.append([event(0), undo(1, "uuid-0", reviewer="Bob")])
     assert store.standing().answer_of("Ada", "item1") == event(0)
+    store.append([undo(2, "uuid-0")])
+    assert store.standing().answer_of("Ada", "item1") is None, "who answered still can"
+
+
+def test_a_batch_takes_back_only_what_still_stands(store):
+    store.append([event(0, batch="b"), event(1, item="item2", batch="b"), undo(2, "uuid-0"),
+                  event(3), undo(4, "b")])
+    assert store.standing().answers() == [event(3)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -119,6 +135,8 @@ def test_a_lease_is_one_reviewers_until_it_ends(store):
     assert store.lease("Bob", names, 3, overlap=1, seconds=60, now=171) == names
     store.release("Bob", ["item2"])
     assert store.lease("Ada", names, 3, overlap=1, seconds=60, now=172) == ["item2"]
+    kept = store._connection.execute("SELECT count(*) FROM leases WHERE until <= 172")
+    assert kept.fetchone() == (0,), "what has ended is cleared away"
 
 
 def test_an_answer_ends_the_lease_and_counts_as_one(store):
@@ -130,26 +148,6 @@ def test_an_answer_ends_the_lease_and_counts_as_one(store):
     assert store.lease("Cem", names, 2, overlap=2, seconds=60, now=100) == []
     assert store.lease("Cem", names, 2, overlap=2, seconds=60, now=100,
                        for_all={"item1"}) == ["item1"]
-
-
-def test_those_who_ask_at_once_never_share_a_question(tmp_path):
-    path = tmp_path / "review.sqlite"
-    ReviewStore(path).close()
-    names = [f"item{number}" for number in range(60)]
-
-    def ask(reviewer):
-        own = ReviewStore(path)  # a connection of its own, as another process has
-        taken = [name for _ in range(5) for name in own.lease(
-            reviewer, [one for one in names if one not in taken_by[reviewer]], 3, overlap=1,
-            seconds=60) if not taken_by[reviewer].add(name)]
-        own.close()
-        return taken
-
-    taken_by = {f"reviewer {number}": set() for number in range(6)}
-    with ThreadPoolExecutor(6) as pool:
-        parts = list(pool.map(ask, taken_by))
-    everything = [name for part in parts for name in part]
-    assert len(everything) == len(set(everything)) > 0
 
 
 KILLED = """
@@ -182,6 +180,126 @@ def test_a_process_that_is_killed_has_lost_nothing_it_acknowledged(tmp_path):
     assert len(stored) % 3 == 0, "a transaction is there whole or not at all"
     store.append([replace(store.events()[0])])
     store.close()
+
+
+RACING = """
+    import sys
+    from pathlib import Path
+    from audit.review.store import ReviewStore
+    print("ready", flush=True)
+    sys.stdin.readline()
+    store = ReviewStore(Path(sys.argv[1]))
+    names, taken = [f"item{number}" for number in range(40)], set()
+    while found := store.lease(sys.argv[2], [one for one in names if one not in taken], 1,
+                               overlap=2, seconds=600):
+        taken.update(found)
+    print(*sorted(taken))
+"""
+
+
+def test_processes_that_race_for_leases_share_each_question_as_often_as_asked(tmp_path):
+    """They open the same new file at once, too."""
+    started = [subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(RACING), str(tmp_path / "review.sqlite"), name],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}) for name in ("Ada", "Bob", "Cem")]
+    for one in started:
+        assert one.stdout.readline() == "ready\n"
+    for one in started:
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    taken = [one.communicate()[0].split() for one in started]
+    assert [one.returncode for one in started] == [0, 0, 0]
+    held = Counter(name for names in taken for name in names)
+    assert held == {f"item{number}": 2 for number in range(40)}
+
+
+def test_of_two_that_open_a_new_file_at_once_none_is_refused(tmp_path):
+    """SQLite lets nobody wait for the switch to its journal: the second must ask again."""
+    path = tmp_path / "review.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+    timer.start()
+    ReviewStore(path).close()
+    timer.join()
+    other.close()
+
+
+def test_a_full_disk_is_told_and_nothing_of_the_request_is_stored(store):
+    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        store.append([event(number, note="x" * 3000) for number in range(20)])
+    store._connection.execute("PRAGMA max_page_count = 100000")
+    assert store.events() == []
+    store.append([event(0)])
+    assert store.events() == [event(0)]
+
+
+class FailsToCommit:
+    """A connection whose first commit meets a fault of the disk."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.has_failed = False
+
+    def execute(self, statement, *values):
+        if statement == "COMMIT" and not self.has_failed:
+            self.has_failed = True
+            raise sqlite3.OperationalError("disk I/O error")
+        return self.connection.execute(statement, *values)
+
+    def __getattr__(self, name):
+        return getattr(self.connection, name)
+
+
+def test_a_commit_that_fails_stores_nothing_and_the_next_one_works(store):
+    store._connection = FailsToCommit(store._connection)
+    with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
+        store.append([event(0)])
+    store.append([event(1)])
+    assert store.events() == [event(1)]
+
+
+def test_threads_read_what_stands_while_others_answer():
+    """As the server's do: one asks for the next question while another one's answer is taken."""
+    standing, failures, is_over = Standing(), [], threading.Event()
+    for number in range(2000):
+        standing.take(event(number, item=f"old{number}"))
+
+    def read(look, most):
+        try:
+            while not is_over.is_set():
+                assert most - 1 <= len(look()) <= most
+        except (AssertionError, LookupError, RuntimeError) as error:
+            failures.append(error)
+
+    readers = [threading.Thread(target=read, args=one) for one in (
+        (standing.answers, 2001), (lambda: standing.of_item("new"), 1))]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    for one in readers:
+        one.start()
+    for number in range(10_000, 13_000):
+        standing.take(event(number, item="new"))
+        standing.take(undo(-number, f"uuid-{number}"))
+    is_over.set()
+    for one in readers:
+        one.join()
+    sys.setswitchinterval(interval)
+    assert failures == []
+
+
+def test_a_database_of_another_program_is_left_as_it_was(tmp_path):
+    path = tmp_path / "other.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE events (theirs TEXT)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="of another program"):
+        ReviewStore(path)
+    assert path.read_bytes() == before
 
 
 def test_a_file_of_another_version_or_kind_is_refused(tmp_path):

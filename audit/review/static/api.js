@@ -1,11 +1,17 @@
 // The server, by its routes. A request that fails says whether it is worth trying again.
 
+const PATIENCE = 20_000; // milliseconds
+
 export class ServerError extends Error {
   constructor(message, status) {
     super(message);
     this.status = status; // 0: it was not reached
   }
-  get mayRetry() { return this.status === 0 || this.status >= 500; }
+
+  get mayRetry() { return this.status === 0 || this.status >= 500 || this.isLockedOut; }
+
+  // The server was started again, with another token.
+  get isLockedOut() { return this.status === 403 || this.status === 421; }
 }
 
 async function ask(path, reviewer, options = {}) {
@@ -13,16 +19,15 @@ async function ask(path, reviewer, options = {}) {
   try {
     answer = await fetch(path, {
       ...options,
+      signal: AbortSignal.timeout(PATIENCE),
       headers: { "X-Reviewer": encodeURIComponent(reviewer), ...options.headers },
     });
+    if (answer.ok) return await answer.json();
   } catch {
     throw new ServerError("The server cannot be reached.", 0);
   }
-  if (!answer.ok) {
-    const told = await answer.json().catch(() => ({}));
-    throw new ServerError(told.error ?? `The server answered ${answer.status}.`, answer.status);
-  }
-  return answer.json();
+  const told = await answer.json().catch(() => ({}));
+  throw new ServerError(told.error ?? `The server answered ${answer.status}.`, answer.status);
 }
 
 const query = (queue, more) => new URLSearchParams({ ...queue, ...more }).toString();

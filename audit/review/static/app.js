@@ -1,364 +1,284 @@
 // The page: what is shown, what each key does in it, and what is told.
 
+import { answerOf } from "./answers.js";
 import * as api from "./api.js";
-import { announce, byId, make } from "./dom.js";
+import { Previous, tellLine, tellProgress, tellSaved } from "./bars.js";
+import { askName, openAgreement, openLook, openNote, openSearch } from "./dialogs.js";
+import { announce, byId, icon, kept, make } from "./dom.js";
 import { Grid } from "./grid.js";
-import { ACTS, Keys, nameOf } from "./keys.js";
-import { Zoom, actsOf, drawOne } from "./one.js";
+import { openHelp } from "./help.js";
+import { Keys } from "./keys.js";
+import { button, drawClasses } from "./one.js";
 import { Outbox } from "./outbox.js";
+import { newView } from "./pictures.js";
+import { fillQueues } from "./queues.js";
+import { drawCopies, drawQuality } from "./sets.js";
 import { State } from "./state.js";
+import { setTheme } from "./theme.js";
+import { Zoom } from "./zoom.js";
 
 const NAME = "audit-review-name";
-const THEME = "audit-review-theme";
-const QUEUE = "audit-review-queue";
+const RETRY = 2000; // milliseconds, for questions
 
 const stage = byId("stage");
 const keys = new Keys();
 const zoom = new Zoom();
-const chosen = new Map(); // item_id → what was answered, in words, until the server has told the rest
+const previous = new Previous();
 let state;
 let grid;
 let isGrid = false;
-let isBusy = false; // an undo or a reload is on its way
+let isLoading = false; // another view is on its way: a key that is pressed now is not meant for it
+let undoing = null; // a promise, while the server is asked what is to be shown again
+let shown = null; // the question that is on the screen
+let retry = 0;
 
-const said = (answer, label) => answer === "class" ? `“${label}”`
-  : answer === "keep" ? "keep" : answer === "both" ? "both" : answer;
+const DRAWERS = { duplicates: drawCopies, quality: drawQuality };
 
 function draw() {
-  zoom.leave();
-  drawKeys();
-  if (isGrid) {
-    grid.draw(stage, keys, act);
-  } else if (state.current) {
-    drawOne(stage, state.current, keys, act);
-    state.shownAt = performance.now();
-    stage.focus({ preventScroll: true });
-  } else {
-    const text = state.failure || (state.isFilling || !state.isOver ? "Looking for questions …" : "All of this queue is answered. Thank you.");
-    stage.replaceChildren(make("p", { class: "empty", text }));
+  newView();
+  zoom.detach();
+  if (isGrid) grid.draw(stage, keys, act);
+  else if (state.current) drawQuestion(state.current);
+  else drawEmpty();
+  if (isGrid || !state.current) shown = null;
+  drawTools();
+  tellProgress(isGrid ? grid.progress : state.progress, state.recent);
+}
+
+function drawQuestion(item) {
+  const view = (DRAWERS[item.kind] ?? drawClasses)(item, keys, act);
+  view.dataset.item = item.item_id;
+  stage.replaceChildren(view);
+  const box = view.querySelector(".picture");
+  if (box) zoom.attach(box, item.width);
+  if (shown !== item) state.shownAt = performance.now();
+  shown = item;
+  showNote();
+  stage.focus({ preventScroll: true });
+}
+
+function drawEmpty() {
+  const text = state.isOver ? "All of this queue is answered. Thank you." : state.failure ? "No question is left here until the server is back." : "Looking for questions …";
+  stage.replaceChildren(make("p", { class: "empty" }, state.isOver ? icon("keep") : "", text),
+    make("div", { class: "tools-row" }, button(keys, act, "undo"), button(keys, act, "grid", "grid")));
+  stage.focus({ preventScroll: true });
+}
+
+function drawTools() {
+  for (const one of document.querySelectorAll("header kbd[data-key]")) one.textContent = keys.name(one.dataset.key);
+  byId("grid-button").replaceChildren(make("kbd", { text: keys.name("grid") }), icon(isGrid ? "single" : "grid"), make("span", { text: isGrid ? "One" : "Grid" }));
+}
+
+function showNote() {
+  const mark = stage.querySelector('[data-act="note"]');
+  if (!mark) return;
+  const note = state.notes.get(state.current.item_id);
+  mark.classList.toggle("on", Boolean(note));
+  mark.title = note ?? "";
+  mark.querySelector(".word").textContent = note ? "noted" : "note";
+}
+
+function tell(outbox, revealed, refused) {
+  tellSaved(outbox, state?.failure);
+  previous.reveal(revealed);
+  if (refused) {
+    tellLine(`⚠ An answer was refused (${refused.message}); the question is asked again.`);
+    if (refused.event.answer !== "undo") state?.putBack(refused.event.item_id).then(draw, () => {});
   }
-  drawProgress();
-}
-
-function drawKeys() {
-  for (const one of document.querySelectorAll("kbd[data-key]")) one.textContent = nameOf(keys.map[one.dataset.key]);
-  byId("mode-name").textContent = isGrid ? "One" : "Grid";
-}
-
-function drawProgress() {
-  const told = state.progress;
-  if (!told) return;
-  byId("bar").value = told.total ? told.answered / told.total : 1;
-  const left = Math.max(0, told.total - told.answered);
-  const times = state.recent ?? [];
-  const seconds = times.length >= 5 ? times.toSorted((a, b) => a - b)[times.length >> 1] : told.median_seconds;
-  const rate = seconds ? ` · ${(60 / seconds).toFixed(0)} a minute · about ${time(seconds * left)} left` : "";
-  byId("rate").textContent = `${told.answered.toLocaleString()} of ${told.total.toLocaleString()}${rate}`;
-}
-
-const time = (seconds) => seconds < 90 ? `${Math.ceil(seconds)} s` : seconds < 5400 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-
-function tellOutbox(outbox, revealed, refused) {
-  byId("saved").textContent = outbox.queued ? `⏳ ${outbox.saved.toLocaleString()} saved / ${outbox.queued.toLocaleString()} queued` : `✓ ${outbox.saved.toLocaleString()} saved`;
-  byId("saved").classList.toggle("waiting", outbox.queued > 0);
-  byId("offline").hidden = !outbox.isOffline;
-  if (refused) announceLine(`⚠ An answer was refused: ${refused}`);
-  for (const [id, told] of Object.entries(revealed)) {
-    const answer = chosen.get(id);
-    if (!answer) continue;
-    chosen.delete(id);
-    const found = told.given ? ` The file says “${told.given}”${told.suggested ? `, the model “${told.suggested}” (label score ${told.score.toFixed(2)})` : ""}: ` : " ";
-    byId("previous").replaceChildren("Before: you said ", make("b", { text: answer }), ".", found, make("span", { class: "path", text: told.name }));
-  }
-  if (!outbox.queued && state && !state.items.length && !isGrid && !state.isOver) refill();
-}
-
-function announceLine(text) {
-  byId("previous").textContent = text;
-  announce(text);
+  if (state && !outbox.isOffline && state.items.length === 0 && !state.isOver && !isGrid) refill();
 }
 
 async function refill() {
   const before = state.current;
   await state.fill();
+  tellSaved(state.outbox, state.failure);
+  clearTimeout(retry);
+  if (state.failure) retry = setTimeout(refill, RETRY);
   if (!isGrid && !before) draw();
+  else if (!isGrid) tellProgress(state.progress, state.recent);
+  // What was answered meanwhile was not known to be saved when the server was asked.
+  if (!isGrid && !state.current && !state.isOver && !state.failure && !state.outbox.queued) refill();
 }
 
 function answer(kind, label = "") {
-  const item = state.current;
-  if (!item) return;
-  const seconds = (performance.now() - state.shownAt) / 1000;
-  state.recent = [...(state.recent ?? []), seconds].slice(-30);
-  chosen.set(item.item_id, said(kind, label));
-  state.answer(kind, label);
+  const item = state.answer(kind, label);
+  previous.answered(item.item_id, kind, label);
   draw();
-  announce(`${said(kind, label)}. ${state.current ? "Next question." : ""}`);
+  const said = kind === "class" ? label : kind;
+  announce(`${said}. ${state.current ? ask(state.current) : "No question waits."}`);
   refill();
 }
 
+const ask = (item) => item.sides ? `Next: A ${item.sides[0]}, B ${item.sides[1] ?? "none"}.` : `Next: ${item.title}.`;
+
 async function undo() {
-  if (isBusy) return;
-  isBusy = true;
+  if (!state.knowsLast) {
+    try {
+      await state.learnLast();
+    } catch (error) {
+      return tellLine(`⚠ Nothing was taken back: ${error.message}`);
+    }
+  }
+  const taken = state.undo();
+  if (!taken) return announce("There is nothing to take back.");
+  previous.forget();
+  isGrid = taken.grid !== null;
+  if (isGrid) grid.restore(taken.grid);
+  const count = taken.ids.length;
+  tellLine(`Taken back: ${count === 1 ? "one answer" : `${count} answers, as one act`}.`);
+  return draw();
+}
+
+// Undo what is undone at once; what has to be fetched first keeps the keys after it waiting.
+function startUndo() {
+  if (undoing || !state.knowsLast) {
+    const mine = (undoing ?? Promise.resolve()).then(undo).finally(() => { if (undoing === mine) undoing = null; });
+    undoing = mine;
+  } else undo();
+}
+
+// In a small window the page scrolls: begin where the question does.
+const inSight = () => stage.scrollIntoView({ block: "start" });
+
+async function load(work) {
+  isLoading = true;
+  stage.ariaBusy = "true";
   try {
-    const taken = await state.undo();
-    if (!taken) return announce("There is nothing to take back.");
-    announceLine(`Taken back: ${taken.items.length} answer${taken.items.length > 1 ? "s" : ""}.`);
-    if (isGrid && taken.act.pair) grid.restore(taken.act.pair, taken.items);
-    else if (isGrid && taken.items.length) isGrid = false;
-    if (!isGrid && !state.items.length) state.items = await Promise.all(taken.act.ids.map((id) => api.item(state.reviewer, id)));
-    draw();
+    await work();
   } catch (error) {
-    announceLine(`⚠ ${error.message}`);
+    tellLine(`⚠ ${error.message}`);
   } finally {
-    isBusy = false;
+    isLoading = false;
+    stage.ariaBusy = "false";
+    draw();
+    inSight();
   }
 }
 
-async function toggleGrid() {
-  if (isBusy) return;
-  isBusy = true;
-  try {
-    isGrid = !isGrid;
-    if (isGrid) await grid.load();
-    else {
-      await state.askAgain(grid.again.splice(0));
-      await state.fill();
-    }
-    draw();
-    announce(isGrid ? "Many pictures." : "One picture.");
-  } finally {
-    isBusy = false;
-  }
+const toggleGrid = () => load(async () => {
+  isGrid = !isGrid;
+  announce(isGrid ? "Many pictures." : "One picture.");
+  if (isGrid) await grid.load();
+  else await leaveGrid();
+});
+
+async function leaveGrid() {
+  isGrid = false;
+  await state.askAgain(grid.again.splice(0));
+  if (!state.items.length) await state.restart({});
 }
 
-async function commit() {
-  if (!isGrid || isBusy || !grid.items.length) return;
-  isBusy = true;
-  try {
-    const pair = grid.pair;
-    const count = grid.commit();
-    state.acts.at(-1).pair = pair;
-    announceLine(`${count} answered as one act.`);
-    await state.outbox.flush();
-    await grid.load();
-    if (!grid.items.length && grid.again.length) {
-      isGrid = false;
-      await state.askAgain(grid.again.splice(0));
-      announceLine("A few of them are asked again, one by one.");
-    }
-    draw();
-  } finally {
-    isBusy = false;
+const commit = () => load(async () => {
+  const count = grid.commit();
+  previous.forget();
+  tellLine(count ? `${count} answered as one act. ${keys.name("undo")} takes it back.` : "All were left open.");
+  await state.outbox.flush();
+  await grid.load();
+  if (grid.items.length || !grid.again.length) return;
+  tellLine(`${grid.again.length} of them ${grid.again.length === 1 ? "is" : "are"} asked again, one by one.`);
+  await leaveGrid();
+});
+
+function actInGrid(name) {
+  if (name === "reload") return load(() => grid.load());
+  if (!grid.items.length) return announce("There is no picture.");
+  if (name === "left" || name === "right") return grid.move(name === "left" ? -1 : 1);
+  if (name === "zoom") return announce(grid.mark("other"));
+  if (name === "unsure") return announce(grid.mark("later"));
+  if (name === "exclude") return announce(grid.mark("exclude"));
+  if (name === "swap") return announce(grid.swap());
+  if (name === "commit") return commit();
+  if (name === "look") {
+    grid.move(0);
+    return openLook(grid.focused.image, "The picture in question", () => grid.move(0));
   }
+  return announce("Not in the grid.");
 }
 
 function act(name) {
-  if (name === "help") return openHelp();
-  if (name === "undo") return undo();
+  if (name === "help") return openHelp(keys, draw);
+  if (isLoading) return announce("One moment.");
+  if (name === "undo") return startUndo();
+  if (undoing) return undoing.then(() => act(name));
   if (name === "grid") return toggleGrid();
-  if (isGrid) {
-    if (name === "left") grid.move(-1);
-    else if (name === "right") grid.move(1);
-    else if (name === "zoom") grid.mark();
-    else if (name === "commit") commit();
-    else announce("Not in the grid.");
-    return;
-  }
+  if (isGrid) return actInGrid(name);
   const item = state.current;
   if (!item) return announce("There is no question.");
-  const place = Number(/^(?:likely|keep)(\d)$/.exec(name)?.[1] ?? 0);
-  if (item.kind === "duplicates" && place) {
-    const one = item.images[place - 1];
-    return one ? answer("keep", one.sha256) : announce("There is no such copy.");
-  }
-  if (item.kind === "quality" && (name === "left" || name === "right" || name === "exclude")) return answer(name === "left" ? "keep" : "exclude");
-  const asksClass = item.kind === "label" || item.kind === "conflict";
-  if (asksClass && name === "left") return answer("class", item.sides[0]);
-  if (asksClass && name === "right") return item.sides.length > 1 ? answer("class", item.sides[1]) : announce("There is one class only.");
-  if (asksClass && place > 2) return item.likely[place - 3] === undefined ? announce("There is no such class.") : answer("class", item.likely[place - 3]);
-  if (asksClass && name === "search") return openSearch();
-  if (!actsOf(item).includes(name)) return announce("Not for this question.");
-  if (name === "note") return openNote();
-  if (name === "zoom") return zoom.toggle();
-  if (name === "both" && item.kind === "duplicates") return answer("keep");
-  return answer(name);
+  if (name === "note") return openNote(state.notes.get(item.item_id) ?? "", (note) => {
+    state.notes.set(item.item_id, note);
+    showNote();
+    stage.focus();
+  });
+  if (name === "zoom") return item.kind === "duplicates" ? announce("Not for this question.") : zoom.toggle();
+  if (name === "search" && item.sides) return openSearch(state.session.classes, (one) => { if (state.current === item) answer("class", one); }, () => stage.focus());
+  const found = answerOf(item, name);
+  return found.refusal ? announce(found.refusal) : answer(found.answer, found.label);
 }
 
 function onKey(event) {
-  const dialog = document.querySelector("dialog[open]");
-  if (dialog || event.target.matches("select, input, textarea")) return;
-  if (zoom.isOn && zoom.pan(event.key)) return event.preventDefault();
+  if (document.querySelector("dialog[open]") || event.target.matches("select, input, textarea")) return;
+  if (zoom.pan(event.key)) return event.preventDefault();
   if (zoom.isOn && event.key === "Escape") return zoom.leave();
   if (isGrid && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-    grid.move((event.key === "ArrowUp" ? -1 : 1) * grid.columns);
-    return event.preventDefault();
+    event.preventDefault();
+    return grid.move((event.key === "ArrowUp" ? -1 : 1) * grid.columns);
   }
   const name = keys.actOf(event);
   if (!name) return;
   // Enter and Space on a button that the Tab key has reached press that button.
-  const isButton = event.target.matches("button:not(.thumb)") && (event.key === "Enter" || event.key === " ");
-  if (isButton) return;
+  if (event.target.matches("button:not(.thumb)") && (event.key === "Enter" || event.key === " ")) return;
   event.preventDefault();
-  if (event.repeat && name !== "left" && name !== "right") return;
-  if (event.repeat && !isGrid) return; // a key that is held down must not answer for anybody
+  if (event.repeat && !(isGrid && (name === "left" || name === "right"))) return; // held down, it must not answer for anybody
   act(name);
 }
 
-function openNote() {
-  const dialog = byId("note-dialog");
-  byId("note").value = state.note;
-  dialog.onclose = () => {
-    if (dialog.returnValue === "ok") {
-      state.note = byId("note").value;
-      announceLine(state.note ? "The note goes with your answer." : "No note.");
-    }
-    dialog.returnValue = "";
-    stage.focus();
-  };
-  dialog.showModal();
-  byId("note").focus();
-}
-
-function openSearch() {
-  const dialog = byId("search-dialog");
-  const input = byId("search");
-  let place = 0;
-  let found = [];
-  const choose = (name) => { dialog.close(); answer("class", name); };
-  const list = () => {
-    const wanted = input.value.toLowerCase();
-    found = state.session.classes.filter((one) => one.toLowerCase().includes(wanted))
-      .sort((a, b) => b.toLowerCase().startsWith(wanted) - a.toLowerCase().startsWith(wanted)).slice(0, 12);
-    place = Math.min(place, Math.max(0, found.length - 1));
-    byId("found").replaceChildren(...found.map((name, number) => make("li", { role: "option", id: `found-${number}`, "aria-selected": String(number === place), text: name, on: { click: () => choose(name) } })));
-    input.setAttribute("aria-activedescendant", found.length ? `found-${place}` : "");
-  };
-  input.value = "";
-  input.oninput = () => { place = 0; list(); };
-  input.onkeydown = (event) => {
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") place = (place + (event.key === "ArrowDown" ? 1 : -1) + found.length) % Math.max(1, found.length);
-    else if (event.key === "Enter") { event.preventDefault(); if (found[place] !== undefined) choose(found[place]); return; } else return;
-    event.preventDefault();
-    list();
-  };
-  dialog.onclose = () => stage.focus();
-  list();
-  dialog.showModal();
-  input.focus();
-}
-
-function openHelp() {
-  const dialog = byId("help-dialog");
-  const list = () => byId("keys").replaceChildren(...Object.entries(ACTS).map(([name, [, text]]) => {
-    const button = make("button", { type: "button", text: "change" });
-    button.addEventListener("click", () => {
-      button.textContent = "press a key …";
-      button.addEventListener("keydown", (event) => {
-        event.preventDefault();
-        event.stopPropagation();
-        if (event.key !== "Escape" && event.key !== "Tab" && event.key !== "Shift") keys.change(name, event.key);
-        list();
-      }, { once: true });
-    });
-    return make("tr", {}, make("td", {}, make("kbd", { text: nameOf(keys.map[name]) })), make("td", { text }), make("td", {}, button));
-  }));
-  byId("reset-keys").onclick = () => { keys.reset(); list(); };
-  dialog.onclose = () => draw();
-  list();
-  dialog.showModal();
-}
-
-async function openAgreement() {
-  const box = byId("agreement-told");
-  byId("agreement-dialog").showModal();
-  try {
-    const told = await api.agreement(state.reviewer);
-    const percent = (one) => `${(100 * one).toFixed(0)} %`;
-    const lines = [];
-    if (told.flags) lines.push(`Of ${told.flags.reviewed} suspected labels reviewed, ${told.flags.wrong} were wrong (${percent(told.flags.share[0])}, 90 % interval ${percent(told.flags.share[1])} to ${percent(told.flags.share[2])}).`);
-    if (told.agreement.questions) lines.push(`${told.agreement.same} of ${told.agreement.questions} questions that two or more answered were answered alike${told.agreement.kappa === null ? "" : ` (kappa ${told.agreement.kappa.toFixed(2)})`}.`);
-    lines.push(`${told.conflicts} open conflict${told.conflicts === 1 ? "" : "s"}: see the queue “conflicts”.`);
-    for (const one of told.reviewers) lines.push(`${one.name}: ${one.answers} answers${one.median_seconds === null ? "" : `, ${one.median_seconds.toFixed(1)} s each`}${one.known ? `, ${one.known_right} of ${one.known} known ones right` : ""}.`);
-    box.replaceChildren(...lines.map((text) => make("p", { text })));
-  } catch (error) {
-    box.replaceChildren(make("p", { text: error.message }));
+async function introduce() {
+  let session = await api.session(kept.get(NAME) ?? "");
+  if (!session.reviewer) {
+    const name = await askName();
+    kept.set(NAME, name);
+    session = await api.session(name);
   }
-}
-
-function askName() {
-  const dialog = byId("name-dialog");
-  return new Promise((resolve) => {
-    dialog.oncancel = (event) => event.preventDefault();
-    dialog.onclose = () => {
-      const name = byId("name").value.trim();
-      if (name) resolve(name); else dialog.showModal();
-    };
-    dialog.showModal();
-  });
-}
-
-function fillQueues() {
-  const option = (value, text) => make("option", { value: JSON.stringify(value), text });
-  const everything = { queue: "all", given: "", suggested: "" };
-  const list = [option(everything, `everything (${state.session.checks.reduce((sum, one) => sum + one.items, 0).toLocaleString()})`)];
-  for (const one of state.session.checks) list.push(option({ ...everything, queue: one.code }, `${one.title} (${one.items.toLocaleString()})`));
-  list.push(option({ ...everything, queue: "conflicts" }, "conflicts between reviewers"));
-  const pairs = state.session.pairs.slice(0, 60).map((one) => option({ queue: "label", given: one.given, suggested: one.suggested }, `${one.given} → ${one.suggested} (${one.items})`));
-  const classes = [...new Set(state.session.pairs.map((one) => one.given))].slice(0, 200).map((name) => option({ ...everything, queue: "label", given: name }, name));
-  const select = byId("queue");
-  select.replaceChildren(...list, make("optgroup", { label: "Pairs of classes" }, ...pairs), make("optgroup", { label: "Class in the file" }, ...classes));
-  const stored = sessionStorage.getItem(QUEUE);
-  if ([...select.options].some((one) => one.value === stored)) select.value = stored;
-  select.onchange = byId("order").onchange = async () => {
-    sessionStorage.setItem(QUEUE, select.value);
-    await state.restart({ ...JSON.parse(select.value), order: byId("order").value });
-    if (isGrid) await grid.load();
-    draw();
-    select.blur();
+  byId("who").textContent = session.reviewer;
+  byId("who").onclick = async () => {
+    const name = await askName(session.reviewer);
+    if (name === session.reviewer) return;
+    kept.set(NAME, name);
+    location.reload();
   };
-}
-
-function setTheme() {
-  const root = document.documentElement;
-  const stored = localStorage.getItem(THEME);
-  if (stored) root.dataset.theme = stored;
-  byId("theme").onclick = () => {
-    const isDark = (root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-    root.dataset.theme = isDark ? "light" : "dark";
-    localStorage.setItem(THEME, root.dataset.theme);
-  };
+  return session;
 }
 
 async function begin() {
+  for (const one of document.querySelectorAll("[data-icon]")) one.prepend(icon(one.dataset.icon));
   setTheme();
-  drawKeys();
-  let name = localStorage.getItem(NAME) ?? "";
-  let session = await api.session(name);
-  name = session.reviewer;
-  if (!name) {
-    name = await askName();
-    localStorage.setItem(NAME, name);
-    session = await api.session(name);
-  }
-  const outbox = await Outbox.open(session.run, tellOutbox);
+  drawTools();
+  const session = await introduce();
+  const outbox = await Outbox.open(session.run, tell);
+  await outbox.flush(); // what an earlier visit has left
   state = new State(outbox);
-  state.reviewer = name;
+  state.reviewer = session.reviewer;
   state.session = session;
   grid = new Grid(state);
-  byId("who").textContent = name;
-  fillQueues();
-  tellOutbox(outbox, {});
-  await outbox.flush();
   await state.remember();
-  await state.restart(JSON.parse(byId("queue").value));
+  const queue = fillQueues(session, (chosen) => load(async () => {
+    await state.outbox.flush();
+    await state.restart(chosen);
+    if (isGrid) await grid.load();
+  }));
+  await state.restart(queue);
+  tell(outbox, {}, null);
   draw();
+  inSight();
   document.addEventListener("keydown", onKey);
-  for (const one of document.querySelectorAll("header [data-act]")) one.addEventListener("click", () => { act(one.dataset.act); one.blur(); });
-  byId("agreement-button").onclick = openAgreement;
-  byId("note").onkeydown = (event) => { if (event.key === "Enter" && event.ctrlKey) byId("note-dialog").close("ok"); };
+  // Time in which nobody looks is no time of an answer.
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) state.shownAt = performance.now(); });
+  byId("grid-button").onclick = () => act("grid");
+  byId("help-button").onclick = () => act("help");
+  byId("agreement-button").onclick = () => openAgreement(state.reviewer);
   document.documentElement.dataset.ready = "yes";
 }
 
 begin().catch((error) => {
-  stage.replaceChildren(make("p", { class: "empty", text: `⚠ ${error.message} Load the page again.` }));
+  stage.replaceChildren(make("p", { class: "empty" }, icon("warning"), `${error.message} Load the page again.`));
 });

@@ -4,33 +4,51 @@
 import { send } from "./api.js";
 
 const AT_ONCE = 100;
-const WAITS = [500, 1000, 2000, 5000, 10000];
+const WAITS = [500, 1000, 2000, 5000]; // milliseconds before the next try
 
 const done = (request) => new Promise((resolve, reject) => {
   request.onsuccess = () => resolve(request.result);
   request.onerror = () => reject(request.error);
+  request.onblocked = () => reject(new Error("blocked"));
 });
 
 export class Outbox {
-  #base;
+  #base = null;
   #tell;
+  #rows = []; // { order, reviewer, event }, the oldest first
+  #count = 0;
+  #singly = 0; // so many are sent one by one, to find the one that is refused
   #failures = 0;
   #flushing = null;
   #timer = 0;
-  queued = 0;
   saved = 0;
   isOffline = false;
+  isLockedOut = false;
+  isFragile = false; // this browser keeps nothing: what is queued lives as long as the page
 
-  // tell(outbox, revealed): called when anything changed; revealed is what the server told of answers.
+  get queued() { return this.#rows.length; }
+
+  // tell(outbox, revealed, refused): when anything changed; revealed is what the server told of
+  // answers, refused is { event, message }.
   static async open(run, tell) {
     const outbox = new Outbox();
     outbox.#tell = tell;
-    const request = indexedDB.open(`audit-review-${run}`, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore("events", { autoIncrement: true });
-    outbox.#base = await done(request);
-    outbox.queued = await done(outbox.#store("readonly").count());
+    try {
+      const request = indexedDB.open(`audit-review-${run}`, 2);
+      request.onupgradeneeded = () => {
+        const base = request.result;
+        if (base.objectStoreNames.contains("events")) base.deleteObjectStore("events");
+        base.createObjectStore("events", { keyPath: "order" });
+      };
+      outbox.#base = await done(request);
+      outbox.#rows = await done(outbox.#store("readonly").getAll());
+    } catch {
+      outbox.isFragile = true;
+    }
     addEventListener("online", () => outbox.flush());
-    outbox.flush();
+    addEventListener("beforeunload", (event) => {
+      if (outbox.isFragile && outbox.queued) event.preventDefault();
+    });
     return outbox;
   }
 
@@ -38,14 +56,37 @@ export class Outbox {
     return this.#base.transaction("events", mode, { durability: "strict" }).objectStore("events");
   }
 
-  async add(reviewer, events) {
-    this.queued += events.length; // shown at once
-    this.#tell(this, {});
-    const store = this.#store("readwrite");
-    await Promise.all(events.map((event) => done(store.add({ reviewer, event }))));
+  // Take events over; nothing is waited for.
+  add(reviewer, events) {
+    const rows = events.map((event) => {
+      this.#count += 1;
+      const order = `${String(Date.now()).padStart(15, "0")}-${String(this.#count).padStart(9, "0")}-${event.uuid}`;
+      return { order, reviewer, event };
+    });
+    this.#rows.push(...rows);
+    this.#keep(rows);
+    this.#tell(this, {}, null);
     this.flush();
   }
 
+  async #keep(rows) {
+    try {
+      const store = this.#store("readwrite");
+      await Promise.all(rows.map((one) => done(store.put(one))));
+    } catch {
+      this.isFragile = true;
+      this.#tell(this, {}, null);
+    }
+  }
+
+  async #forget(rows) {
+    try {
+      const store = this.#store("readwrite");
+      await Promise.all(rows.map((one) => done(store.delete(one.order))));
+    } catch { /* it is sent again the next time, which is harmless */ }
+  }
+
+  // Send what waits; resolves when all is saved, or when the server cannot be reached.
   flush() {
     clearTimeout(this.#timer);
     this.#flushing ??= this.#send().finally(() => { this.#flushing = null; });
@@ -53,58 +94,49 @@ export class Outbox {
   }
 
   async #send() {
-    for (;;) {
-      const store = this.#store("readonly");
-      const [keys, rows] = await Promise.all([done(store.getAllKeys(null, AT_ONCE)), done(store.getAll(null, AT_ONCE))]);
-      if (!rows.length) break;
-      const { reviewer } = rows[0];
-      const size = rows.findIndex((one) => one.reviewer !== reviewer);
-      const count = size < 0 ? rows.length : size;
+    while (this.#rows.length) {
+      const rows = this.#next();
       let told;
+      let refused = null;
       try {
-        told = await send(reviewer, rows.slice(0, count).map((one) => one.event));
+        told = await send(rows[0].reviewer, rows.map((one) => one.event));
       } catch (error) {
-        if (error.mayRetry || error.status === 403 || error.status === 421) {
-          this.isOffline = true;
-          this.#timer = setTimeout(() => this.flush(), WAITS[Math.min(this.#failures++, WAITS.length - 1)]);
-          this.#tell(this, {});
+        if (error.mayRetry) {
+          this.#wait(error);
           return;
         }
-        if (count > 1) { // one of them is refused: find out which by sending them singly
-          await this.#sendSingly(keys.slice(0, count), rows.slice(0, count));
+        if (rows.length > 1) {
+          this.#singly = rows.length;
           continue;
         }
-        told = { saved: [], revealed: {}, refused: error.message };
+        told = { saved: [], revealed: {} };
+        refused = { event: rows[0].event, message: error.message };
       }
-      await this.#remove(keys.slice(0, count));
-      this.#note(count, told);
+      this.#rows.splice(0, rows.length);
+      this.#forget(rows);
+      this.saved += told.saved.length;
+      this.isOffline = this.isLockedOut = false;
+      this.#failures = 0;
+      this.#tell(this, told.revealed, refused);
     }
   }
 
-  async #sendSingly(keys, rows) {
-    for (const [place, key] of keys.entries()) {
-      let told;
-      try {
-        told = await send(rows[place].reviewer, [rows[place].event]);
-      } catch (error) {
-        if (error.mayRetry) return;
-        told = { saved: [], revealed: {}, refused: error.message };
-      }
-      await this.#remove([key]);
-      this.#note(1, told);
+  #next() {
+    if (this.#singly > 0) {
+      this.#singly -= 1;
+      return this.#rows.slice(0, 1);
     }
+    const rows = this.#rows.slice(0, AT_ONCE);
+    const end = rows.findIndex((one) => one.reviewer !== rows[0].reviewer);
+    return end < 0 ? rows : rows.slice(0, end);
   }
 
-  async #remove(keys) {
-    const store = this.#store("readwrite");
-    await Promise.all(keys.map((key) => done(store.delete(key))));
-  }
-
-  #note(count, told) {
-    this.queued -= count;
-    this.saved += told.saved.length;
-    this.isOffline = false;
-    this.#failures = 0;
-    this.#tell(this, told.revealed, told.refused);
+  #wait(error) {
+    this.isOffline = true;
+    this.isLockedOut = error.isLockedOut;
+    const wait = WAITS[Math.min(this.#failures, WAITS.length - 1)];
+    this.#failures += 1;
+    this.#timer = setTimeout(() => this.flush(), wait);
+    this.#tell(this, {}, null);
   }
 }
