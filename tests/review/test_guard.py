@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import tracemalloc
 from contextlib import suppress
 from http.cookies import SimpleCookie
 
@@ -56,6 +57,8 @@ class Guarded:
             self._guard(scope, receive, send).send(None)
         if kind != "http":
             return sent
+        names = [name for name, _ in sent[0]["headers"]]
+        assert len(names) == len(set(names)), "what is said twice holds as its reader likes"
         body = b"".join(message["body"] for message in sent[1:])
         return sent[0]["status"], {name.decode(): value.decode() for name, value in
                                    sent[0]["headers"]}, body.decode()
@@ -99,6 +102,8 @@ def test_the_token_is_changed_for_a_cookie_at_the_front_door_alone(guarded):
         status, headers, _ = guarded.ask(("host", HOST), query=query, **more)
         assert status == 403
         assert "set-cookie" not in headers
+    assert guarded.ask(("host", HOST), COOKIE, path="/api/session", query=query)[0] == 403
+    assert guarded.ask(("host", HOST), COOKIE, query=b"token=of-another-start")[0] == 403
     assert guarded.reached == []
 
 
@@ -146,6 +151,7 @@ def test_two_runs_may_be_open_in_one_browser():
     [JSON, ("origin", "http://evil.example"), OWN], [JSON, ("sec-fetch-site", "same-site")],
     [JSON, ("sec-fetch-site", "cross-site")], [JSON, ("sec-fetch-site", "none")],
     [JSON, ("origin", "null"), ("sec-fetch-site", "same-origin")],
+    [JSON, ("origin", ""), ("sec-fetch-site", "same-origin")],
     [JSON, ("referer", f"http://{HOST}/")]])
 def test_a_write_must_come_from_the_page(guarded, headers):
     status, _, body = guarded.post(*headers)
@@ -185,9 +191,14 @@ def test_a_body_that_is_too_large_is_heard_to_its_end_and_refused(guarded):
     assert guarded.reached == []
 
 
-def test_a_body_without_an_end_is_not_waited_for(guarded):
-    assert guarded.post(OWN, JSON, parts=[b"x" * MOST_BYTES] * 1_000)[0] == 413
+def test_a_body_without_an_end_is_neither_waited_for_nor_kept(guarded):
+    parts = [b"x" * MOST_BYTES] * 1_000
+    tracemalloc.start()
+    assert guarded.post(OWN, JSON, parts=parts)[0] == 413
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert guarded.heard < 20
+    assert most < 4 * MOST_BYTES
 
 
 def test_half_a_body_is_none(guarded):

@@ -32,6 +32,7 @@ export function openNote(before, onClose) {
   field.onkeydown = (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
+    onClose(field.value.trim()); // a browser tells that a dialog is closed only after the next key
     dialog.close("ok");
   };
   dialog.returnValue = "";
@@ -57,8 +58,10 @@ export function openSearch(names, choose, onClose) {
   const input = byId("search");
   let place = 0;
   let found = [];
-  let chosen = null;
-  const take = (name) => { chosen = name; dialog.close(); };
+  const take = (name) => {
+    dialog.close();
+    choose(name);
+  };
   const list = () => {
     const all = fitting(names, input.value);
     found = all.slice(0, SHOWN);
@@ -82,10 +85,7 @@ export function openSearch(names, choose, onClose) {
       list();
     }
   };
-  dialog.onclose = () => {
-    onClose();
-    if (chosen !== null) choose(chosen);
-  };
+  dialog.onclose = onClose;
   list();
   dialog.showModal();
   input.focus();
