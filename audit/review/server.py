@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -111,7 +111,7 @@ class _Server:
         self._queues = Queues(catalogue, settings.seed)
         self._queue_names = {ALL, CONFLICTS, LABEL, *settings.titles,
                              *(one.check for one in catalogue.items)}
-        self._decoding = CapacityLimiter(_MOST_PICTURES)
+        self._decoding = asyncio.Semaphore(_MOST_PICTURES)
         self._views = Views(catalogue, self._queues, settings.titles, settings.evidence,
                             is_blind=settings.is_blind)
         package = files("audit.review")
@@ -219,8 +219,8 @@ class _Server:
             row = self._catalogue.row_of_key(request.path_params["key"])
         except KeyError:
             raise HTTPException(404, "There is no such picture.") from None
-        content = await to_thread.run_sync(self._pictures.read, row, int(side),
-                                           limiter=self._decoding)
+        async with self._decoding:
+            content = await run_in_threadpool(self._pictures.read, row, int(side))
         if content is None:
             raise HTTPException(404, "The file of this picture is gone.")
         return Response(content, media_type="image/jpeg",
