@@ -172,10 +172,10 @@ class _Server:
                 "progress": self._progress([], reviewer)}
 
     def _lease(self, items: list[Item], count: int, reviewer: str, queue: Queue) -> list[Item]:
-        # Who adjudicates answers what others have answered already.
-        overlap = 1_000_000 if queue.name == CONFLICTS else self._settings.overlap
+        if queue.name == CONFLICTS:  # also to who answered before: two people can settle theirs
+            return items[:count]
         names = self._store.lease(
-            reviewer, [one.item_id for one in items], count, overlap=overlap,
+            reviewer, [one.item_id for one in items], count, overlap=self._settings.overlap,
             seconds=self._settings.lease_seconds,
             for_all={one.item_id for one in items if one.truth})
         return [self._catalogue.item(name) for name in names]
