@@ -120,7 +120,7 @@ def as_label_studio(images: Sequence[Reviewed], _classes: Sequence[str]) -> dict
             continue
         task: dict[str, Any] = {"data": {
             "image": "/data/local-files/?d=" + quote(_bytes(one.path.lstrip("/"))),
-            "image_id": _printable(one.image_id), "file_sha256": one.file_sha256,
+            "image_id": one.image_id, "file_sha256": one.file_sha256,
             "given_label": one.given_label}}
         if one.label:
             task["annotations"] = [{"result": [_choice(one.label)], "was_cancelled": False,
@@ -147,7 +147,7 @@ def as_cvat(images: Sequence[Reviewed], classes: Sequence[str]) -> dict[str, byt
         ET.SubElement(label, "type").text = "tag"
     for number, one in enumerate(answered):
         image = ET.SubElement(root, "image", {
-            "id": str(number), "name": _xml(_printable(one.image_id)), "width": str(one.width),
+            "id": str(number), "name": _xml(one.image_id), "width": str(one.width),
             "height": str(one.height)})
         ET.SubElement(image, "tag", {"label": _xml(one.label), "source": "manual"})
     ET.indent(root)
@@ -162,7 +162,7 @@ def as_fiftyone(images: Sequence[Reviewed], classes: Sequence[str]) -> dict[str,
     answered = {one.file_sha256 or one.image_id: one for one in _answered(images) if one.label}
     place = {name: number for number, name in enumerate(classes)}
     return {
-        "data.json": json.dumps({key: _printable(one.path) for key, one in answered.items()},
+        "data.json": json.dumps({key: one.path for key, one in answered.items()},
                                 indent=1).encode(),
         "labels.json": json.dumps({
             "classes": list(classes),
@@ -187,11 +187,6 @@ def _choice(label: str) -> dict[str, object]:
 
 def _bytes(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
-
-
-def _printable(text: str) -> str:
-    """Text without the surrogates that stand for bytes that are no UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _xml(text: str) -> str:

@@ -48,7 +48,7 @@ class Views:
             told["given"] = item.given
         if item.kind == DUPLICATES:
             told["images"] = [
-                {"key": key, "sha256": sha, "name": printable(self._catalogue.image_ids[row]),
+                {"key": key, "sha256": sha, "name": self._catalogue.image_ids[row],
                  "size": self._catalogue.size_of(row)}
                 for key, sha, row in zip(keys, item.sha256, item.rows, strict=True)]
         elif item.kind != QUALITY:
@@ -65,7 +65,7 @@ class Views:
     def revealed(self, item: Item) -> dict[str, Any]:
         """What was kept from the reviewer."""
         return {"given": item.given, "suggested": item.suggested, "score": item.score,
-                "name": printable(self._catalogue.image_ids[item.rows[0]])}
+                "name": self._catalogue.image_ids[item.rows[0]]}
 
     def session(self, reviewer: str, standing: Standing) -> dict[str, Any]:
         """What there is to do."""
@@ -107,8 +107,3 @@ class Views:
             "flags": None if precision is None else asdict(precision),
             "conflicts": len(agreement.conflicts([one for one in items if not one.truth],
                                                  standing))}
-
-
-def printable(text: str) -> str:
-    r"""Text without surrogates: a byte of a name that is no UTF-8 as `\udcNN`."""
-    return text.encode("utf-8", "backslashreplace").decode()
