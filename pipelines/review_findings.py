@@ -150,8 +150,8 @@ def serve(review: Review, options: ReviewOptions, console: Console) -> None:
         evidence=_evidence(review)))
     address = f"http://{hosts[0]}/?token={token}"
     open_count, minutes = _left(review)
-    console.print(f"{open_count:,} questions, about {max(1, round(minutes)):,} min. Answers are kept "
-                  f"in {review.store.path}.", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"{open_count:,} questions, about {max(1, round(minutes)):,} min. Answers are "
+                  f"kept in {review.store.path}.", soft_wrap=True, markup=False, highlight=False)
     if options.host != LOOPBACK:
         console.print(f"Anybody who can reach {options.host} and has this address can see the "
                       "images: the connection is not encrypted.", soft_wrap=True, markup=False,
