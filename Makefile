@@ -93,6 +93,10 @@ bench: $(DEVTOOLS)  ## Measure images a second against CleanVision, on ARGS=FOLD
 bench-audits: $(DEVTOOLS)  ## A whole audit against CleanVision + Keras + cleanlab; see benchmarks/compare_audits.py
 	@$(BIN)/python -m benchmarks.compare_audits $(ARGS)
 
+.PHONY: bench-page
+bench-page: $(DEVTOOLS) $(VENV)/.review-installed  ## From key press to the next picture in Chromium, on ARGS=RUN; see benchmarks/review_page.py
+	@$(BIN)/python -m benchmarks.review_page $(ARGS)
+
 .PHONY: bench-curves
 bench-curves: $(DEVTOOLS)  ## Learning curves back-tested, on ARGS=RUN; see benchmarks/back_test_curves.py
 	@$(BIN)/python -m benchmarks.back_test_curves $(ARGS)

@@ -27,6 +27,8 @@ MOST_PIXELS = 40_000_000
 
 KEPT_BYTES = 64 * 1024**2
 _QUALITY = 88
+_FILTER = Image.Resampling.HAMMING
+"""Nearly as sharp as Lanczos when pictures shrink, in half its time: the next one is waited for."""
 _GREY = (128, 128, 128)
 _FORMATS = list(EXTENSIONS)
 """Those that are audited: Pillow has others read by programs that run what is in the file."""
@@ -99,7 +101,7 @@ def _picture(path: str, side: int) -> Image.Image:
             return Image.new("RGB", (side, side), _GREY)
         image.draft("RGB", (side, side))
         picture = _flattened(_upright(image))
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    picture.thumbnail((side, side), _FILTER, reducing_gap=2.0)
     return picture
 
 

@@ -85,6 +85,7 @@ export class State {
     this.recent = [...this.recent, milliseconds].slice(-30);
     const event = this.#event(item.item_id, answer, label, { note: this.notes.get(item.item_id) ?? "", milliseconds, mode });
     this.#keep([event], [item], "", null);
+    this.prefetch();
     return item;
   }
 
