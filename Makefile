@@ -112,7 +112,7 @@ lock:  ## Resolve the dependencies anew and write the lock files (needs uv)
 	@uv pip compile pyproject.toml --extra build --extra review \
 	  --constraints requirements.lock --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --output-file requirements-review.lock
-	@uv pip compile pyproject.toml --extra build --extra dev --extra review --extra bench \
+	@uv pip compile pyproject.toml --extra build --extra dev --extra review --extra mlflow --extra bench \
 	  --constraints requirements.lock --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet --output-file requirements-dev.lock
 

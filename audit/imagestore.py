@@ -1,15 +1,16 @@
 """What the one decode of an image leaves for later stages: model tensors and thumbnails.
 
-Both live in files, so that memory does not grow with the number of images. Rows are rows of
-the manifest. Pictures are written and read as plain bytes at computed offsets rather than through
-one long-lived mapping: pages of a mapping count as memory of the process until it is closed.
+Both live in files, so that memory does not grow with the number of images. They are written by the
+rows of the manifest, and may be read by those of another order. Pictures are written and read as
+plain bytes at computed offsets rather than through one long-lived mapping: pages of a mapping count
+as memory of the process until it is closed.
 """
 
 from __future__ import annotations
 
 import os
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -37,11 +38,18 @@ class TensorStore:
     it is read. The file holds the side of each picture, 0 for none, as little-endian 16-bit
     numbers, and from the next page on a slot a picture, all of one stride. It is sparse: what is
     not written takes no space.
+
+    Attributes:
+        path: of the file.
+        count: of pictures.
+        size: largest side in pixels.
+        order: `(count,)`, where a row is in the file; None where rows are as they were written.
     """
 
     path: Path
     count: int
     size: int
+    order: NDArray[np.int64] | None = field(default=None, compare=False)
 
     @classmethod
     def create(cls, path: Path, count: int, size: int) -> TensorStore:
@@ -51,18 +59,28 @@ class TensorStore:
             file.truncate(store._offset(count))
         return store
 
+    def reordered(self, order: NDArray[np.int64]) -> TensorStore:
+        """The same file, of which row i is what was written as row `order[i]`."""
+        return replace(self, order=order)
+
+    def places(self, rows: NDArray[np.integer]) -> NDArray[np.integer]:
+        """The rows as which pictures `rows` were written."""
+        return rows if self.order is None else self.order[rows]
+
     def side_of(self, height: int, width: int) -> int:
         """Side at which to keep a picture of this shape: its longest side, at most `size`."""
         return min(max(height, width), self.size)
 
     def typical_side(self, rows: NDArray[np.integer]) -> int:
         """Median side in pixels at which pictures `rows` are kept; 0 if none is."""
-        sides = self._sides[rows]
+        sides = self._sides[self.places(rows)]
         kept = sides[sides > 0]
         return int(np.median(kept)) if len(kept) else 0
 
     def write(self, row: int, tensor: NDArray[np.uint8]) -> None:
         """Write one picture, shape `(side, side, 3)`. Safe from several processes at once.
+
+        Rows are those of the file, whatever the order it is read in.
 
         Raises:
             ValueError: it is not square, or larger than `size`.
@@ -94,6 +112,7 @@ class TensorStore:
             return pictures
         if np.min(rows) < 0:
             raise IndexError(f"rows must be 0 or more. Got {np.min(rows)} instead.")
+        rows = self.places(rows)
         for row, side, picture in zip(rows.tolist(), self._sides[rows].tolist(), pictures,
                                       strict=True):
             if side == size:
@@ -126,9 +145,9 @@ class TensorStore:
         """Sides as they are now in the file, which other processes write: a mapping of it."""
         return np.asarray(np.memmap(self.path, "<u2", mode="r", shape=(self.count,)))
 
-    def __reduce__(self) -> tuple[type[TensorStore], tuple[Path, int, int]]:
+    def __reduce__(self) -> tuple[type[TensorStore], tuple[object, ...]]:
         """Another process opens the file itself."""
-        return TensorStore, (self.path, self.count, self.size)
+        return TensorStore, (self.path, self.count, self.size, self.order)
 
 
 def _pages(size: int) -> int:
@@ -162,6 +181,10 @@ class Thumbnails:
 
     path: Path
     spans: NDArray[np.int64]
+
+    def reordered(self, order: NDArray[np.int64]) -> Thumbnails:
+        """The same file, of which row i is what was written as row `order[i]`."""
+        return Thumbnails(self.path, self.spans[order])
 
     def read(self, row: int) -> bytes:
         """Bytes of a JPEG; empty if the image could not be decoded."""

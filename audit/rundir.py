@@ -30,6 +30,7 @@ RESULTS = (RUN_FILE, "summary.json", "report.html", "images.parquet", "images.cs
 """All that a run writes; `run.json` is written last and removed first."""
 
 _WORK = ".work-"
+_AT_ONCE = 4_096
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -103,10 +104,19 @@ class RunDir:
         if csv:
             self.write(f"{stem}.csv", _encoded(safe_csv(table)))
 
-    def write_array(self, name: str, array: NDArray[np.floating]) -> None:
-        """Write a `.npy` file."""
+    def write_array(self, name: str, array: NDArray[np.floating],
+                    rows: NDArray[np.int64] | None = None) -> None:
+        """Write an array as a `.npy` file, its rows in another order if one is given.
+
+        The array is not copied whole for that.
+        """
+        rows = np.arange(len(array)) if rows is None else rows
         buffer = io.BytesIO()
-        np.save(buffer, array)
+        about = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False,
+                 "shape": (len(rows), *array.shape[1:])}
+        np.lib.format.write_array_header_2_0(buffer, about)
+        for begin in range(0, len(rows), _AT_ONCE):
+            buffer.write(array[rows[begin:begin + _AT_ONCE]].tobytes())
         self.write(name, buffer.getvalue())
 
     def write_arrays(self, name: str, arrays: Mapping[str, NDArray[np.generic]]) -> None:

@@ -155,7 +155,7 @@ def main() -> None:
         served = Served(chosen.run, store)
         try:
             for line in lines(served, chosen.answers, chosen.pause):
-                print(line, flush=True)  # noqa: T201
+                print(line, flush=True)
         finally:
             served.stop()
             store.close()

@@ -47,6 +47,7 @@ from audit.representations import (
     sets_of,
 )
 from audit.results import findings_table, images_table, out_of_fold_accuracy, summarise
+from audit.row_order import back, content_order
 from audit.rundir import RunDir
 from audit.types import CrossValidation, Evidence
 from pipelines.measure_gains import ASSIGNMENTS, Experiments
@@ -95,6 +96,9 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
             ingested.manifest["path"].tolist(), backbone.tensor_size, settings.workers, work,
             stages)
         images = pd.concat([ingested.manifest, measures], axis=1)
+        order = content_order(images)  # of all that follows, until it is written
+        images = images.iloc[order].reset_index(drop=True)
+        tensors, thumbnails = tensors.reordered(order), thumbnails.reordered(order)
         evidence, embeddings, folds, more_notes = _represent(
             settings, ingested, images, tensors, backbone, stages)
         experiments = Experiments.prepare(evidence, embeddings, folds,
@@ -114,7 +118,7 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
             notes=(*ingested.notes, *notes, *more_notes), not_counted=ingested.not_counted,
             version=__version__)
         _write(run, settings, backbone.name, ingested, report, thumbnails, embeddings, started,
-               stages, held_out)
+               stages, held_out, back(order))
     except BaseException:
         run.discard()
         raise
@@ -256,15 +260,17 @@ def _why_no_folds(classes: Sequence[str]) -> str:
 
 def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
            report: ReportData, thumbnails: Thumbnails, embeddings: np.ndarray,
-           started: datetime, stages: Stages, held_out: pd.DataFrame | None) -> None:
+           started: datetime, stages: Stages, held_out: pd.DataFrame | None,
+           rows: np.ndarray) -> None:
+    """Write what was found; images stand in the order of the manifest, which are these `rows`."""
     evidence, results = report.evidence, report.results
     validation = evidence.cross_validation
     with stages.stage("writing"):
         run.begin()
-        run.write_table("images", images_table(evidence, results))
-        run.write_table("measures", evidence.images.drop(columns="path"), csv=False)
+        run.write_table("images", images_table(evidence, results).iloc[rows])
+        run.write_table("measures", evidence.images.drop(columns="path").iloc[rows], csv=False)
         run.write_table("findings", findings_table(results, report.causes))
-        run.write_array("embeddings.npy", embeddings)
+        run.write_array("embeddings.npy", embeddings, rows)
         if held_out is not None:
             run.write_table("held_out", held_out.drop(columns="path"), csv=False)
         if evidence.cross_validation is not None:
@@ -272,7 +278,7 @@ def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
                                          columns=list(evidence.classes))
             probabilities.insert(0, "image_id", evidence.images["image_id"],
                                  allow_duplicates=True)
-            run.write_table("pred_probs", probabilities, csv=False)
+            run.write_table("pred_probs", probabilities.iloc[rows], csv=False)
         run.write_json("summary.json", summarise(
             ingested, evidence, results, report.causes, report.notes, report.digest))
         run.write("report.html", render_report(report, thumbnails).encode())

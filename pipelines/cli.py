@@ -189,6 +189,7 @@ def review(
             import_answers,
             open_review,
             serve,
+            tell_answered,
         )
 
         options = ReviewOptions(port, reviewer, host, overlap, blind, browser)
@@ -197,6 +198,7 @@ def review(
         if take is not None:
             count = import_answers(opened, take)
             typer.echo(f"{count:,} answers were taken from {take}.")
+            tell_answered(opened, console)
         if export is not None:
             count = export_answers(opened, form, export)
             typer.echo(f"{count:,} answered images are in {export}.")

@@ -8,14 +8,17 @@ from __future__ import annotations
 import secrets
 import socket
 import webbrowser
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audit.errors import UsageError
 from audit.registry import all_checks
+from audit.render.reviewed import with_reviewed
 from audit.render.words import SECONDS_A_QUESTION
-from audit.review.agreement import flag_precision, settled
+from audit.review.agreement import settled
 from audit.review.exports import FORMATS, reviewed_images
+from audit.review.flag_precision import flag_precision, in_words
 from audit.review.imports import read_answers
 from audit.review.items import Catalogue
 from audit.review.pictures import Pictures
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from audit.review.store import Standing
     from audit.stored_run import StoredRun
 
 LOOPBACK = "127.0.0.1"
@@ -207,26 +209,23 @@ def tell_answered(review: Review, console: Console) -> None:
     answered = sum(bool(standing.reviewers_of(one.item_id)) for one in items if not one.truth)
     total = sum(not one.truth for one in items)
     console.print(f"{answered:,} of {total:,} questions are answered.")
-    words = flags_in_words(review, standing)
+    found = flag_precision(items, standing)
+    words = in_words(found) if found else ""
+    _tell_in_report(review, words)
     if words:
         console.print(words, soft_wrap=True)
         console.print(f"Next: audit fix {review.run.path} --out FOLDER", soft_wrap=True,
                       markup=False, highlight=False)
 
 
-def flags_in_words(review: Review, standing: Standing) -> str:
-    """What the reviewed labels say of the flags, a sentence; empty while none was reviewed."""
-    found = flag_precision(review.catalogue.items, standing)
-    if found is None:
-        return ""
-    share, low, high = (100 * one for one in found.share)
-    told = (f"Of {found.reviewed:,} suspected labels reviewed, {found.wrong:,} were wrong "
-            f"({share:.0f} %, 90 % interval {low:.0f} to {high:.0f})")
-    if not found.open:
-        return f"{told}."
-    still, least, most = found.still_wrong
-    return (f"{told}; of the {found.open:,} others about {still:.0f} are ({least:.0f} to "
-            f"{most:.0f}), if they are like these.")
+def _tell_in_report(review: Review, words: str) -> None:
+    """Let the report say what was found; one that is gone or older is left alone."""
+    path = review.run.path / "report.html"
+    with suppress(FileNotFoundError):
+        page = path.read_text("utf-8")
+        told = with_reviewed(page, words)
+        if told != page:
+            RunDir(review.run.path).write(path.name, told.encode())
 
 
 def export_answers(review: Review, form: str, out: Path) -> int:

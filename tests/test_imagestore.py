@@ -144,3 +144,15 @@ def test_the_typical_side_is_that_of_the_pictures_there_are(tmp_path):
         store.write(row, np.zeros((side, side, 3), np.uint8))
     assert store.typical_side(np.arange(5)) == 32
     assert store.typical_side(np.array([3, 4])) == 64
+
+
+def test_pictures_are_read_in_another_order_than_they_were_written(tmp_path):
+    store = TensorStore.create(tmp_path / "tensors.npy", 3, 4)
+    for row in range(3):
+        store.write(row, np.full((row + 2, row + 2, 3), row + 1, np.uint8))
+    other = store.reordered(np.array([2, 0, 1]))
+    for seen in (other, copy(other)):
+        assert seen.read(np.array([0, 2]))[:, 0, 0, 0].tolist() == [3, 2]
+        assert seen.typical_side(np.array([0])) == 4
+        assert seen.places(np.array([1, 2])).tolist() == [0, 1]
+    assert store.read(np.array([0]))[0, 0, 0, 0] == 1

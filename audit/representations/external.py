@@ -82,11 +82,12 @@ class GivenEmbeddings:
         Raises:
             UsageError: one of them has none.
         """
-        del tensors, seed
-        chosen = self._values[rows]
+        del seed
+        places = tensors.places(rows)  # the file is in the order of the manifest
+        chosen = self._values[places]
         bad = ~np.isfinite(chosen).all(axis=1)
         if bad.any():
-            absent = self._image_ids.iloc[rows[bad][0]]
+            absent = self._image_ids.iloc[places[bad][0]]
             message = (f"{self._path} must hold finite numbers for each readable image. "
                        f'{int(bad.sum())} have none, such as "{absent}".')
             raise UsageError(message)

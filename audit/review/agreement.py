@@ -1,4 +1,4 @@
-"""How far reviewers agree, how far each is right, and what their answers say of the flags."""
+"""How far reviewers agree, how far each is right, and which answer holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audit.intervals import DEVIATIONS_90, wilson
 from audit.review.items import LABEL
 
 if TYPE_CHECKING:
@@ -99,25 +98,6 @@ class Agreement:
     by_class: Mapping[str, tuple[int, int]]
 
 
-@dataclass(frozen=True)
-class FlagPrecision:
-    """Of suspected labels, how many people found wrong, with 90 % intervals.
-
-    Attributes:
-        reviewed: suspected labels that are settled.
-        wrong: of these, found wrong.
-        share: `(estimate, low, high)` of wrong ones among suspected labels.
-        open: suspected labels that are not settled.
-        still_wrong: `(estimate, low, high)` of wrong ones among the open.
-    """
-
-    reviewed: int
-    wrong: int
-    share: tuple[float, float, float]
-    open: int
-    still_wrong: tuple[float, float, float]
-
-
 def reviewers(items: Iterable[Item], standing: Standing) -> list[Reviewer]:
     """Each reviewer, by name; answers that were imported count, but have no time."""
     truth = {one.item_id: one.truth for one in items if one.truth}
@@ -176,24 +156,3 @@ def _kappa(votes: Sequence[Mapping[str, str]]) -> float | None:
     chance = sum(count * second[verdict] for verdict, count in first.items()) / (
         first.total() * second.total())
     return None if chance >= 1 else float((observed - chance) / (1 - chance))
-
-
-def flag_precision(items: Iterable[Item], standing: Standing) -> FlagPrecision | None:
-    """What the settled questions say of all suspected labels; None while none is settled.
-
-    As if the reviewed were drawn at random: who begins with the worst finds more of them wrong than
-    there are among the rest. A label is wrong if the answer is another class, or that none fits.
-    """
-    asked = [one for one in items if one.kind == LABEL and not one.truth]
-    events = [(one, settle(standing.of_item(one.item_id))) for one in asked]
-    known = [(one, event) for one, event in events
-             if event is not None and event.answer in {"class", "neither", "both", "keep"}]
-    if not known:
-        return None
-    wrong = sum(event.answer == "neither" or (event.answer == "class" and event.label != one.given)
-                for one, event in known)
-    share = wrong / len(known)
-    low, high = wilson(float(wrong), len(known), DEVIATIONS_90)
-    left = sum(event is None for _, event in events)
-    return FlagPrecision(len(known), wrong, (share, low, high), left,
-                         (share * left, low * left, high * left))

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from audit.review import agreement
+from audit.review.flag_precision import flag_precision, in_words
 from audit.review.items import DUPLICATES, LABEL, QUALITY, Catalogue, Item
 
 if TYPE_CHECKING:
@@ -99,11 +100,11 @@ class Views:
         """How far reviewers agree and are right, and what the flags are worth."""
         items = self._catalogue.items
         found = agreement.agreement([one for one in items if not one.truth], standing)
-        precision = agreement.flag_precision(items, standing)
+        precision = flag_precision(items, standing)
         return {
             "agreement": asdict(found) | {"by_class": {
                 name: list(counts) for name, counts in found.by_class.items()}},
             "reviewers": [asdict(one) for one in agreement.reviewers(items, standing)],
-            "flags": None if precision is None else asdict(precision),
+            "flags": None if precision is None else in_words(precision),
             "conflicts": len(agreement.conflicts([one for one in items if not one.truth],
                                                  standing))}

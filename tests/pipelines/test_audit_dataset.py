@@ -118,6 +118,32 @@ def test_the_same_command_twice_gives_the_same_bytes(audit_command, digits_folde
     assert (best == given).mean() > 0.9  # the Keras head learns three digits from their pixels
 
 
+def test_renamed_files_change_nothing_but_names(audit_command, photos, tmp_path):
+    """Folds, samples and ties follow what files hold: the same scores to the last digit."""
+    def audit(name):
+        ended = audit_command("run", photos, "--out", tmp_path / name, "--backbone", "patches",
+                              "--effort", "low")
+        assert ended.returncode == 0, ended.stderr
+        images = pd.read_parquet(tmp_path / name / "images.parquet").drop(columns="image_id")
+        measures = pd.read_parquet(tmp_path / name / "measures.parquet")
+        images.insert(0, "file_sha256", measures["file_sha256"])
+        embeddings = np.load(tmp_path / name / "embeddings.npy")
+        order = np.lexsort([images["given_label"], images["file_sha256"]])
+        return measures["image_id"], images.iloc[order].reset_index(drop=True), embeddings[order]
+
+    victim = min((photos / "zero").iterdir())
+    shutil.move(victim, photos / "one" / victim.name)
+    shutil.copy(min((photos / "two").iterdir()), photos / "one" / "twin.png")
+    (photos / "two" / "broken.png").write_bytes(b"no picture")
+    names, before, embedded_before = audit("before")
+    for number, path in enumerate(sorted(photos.glob("*/*.png"))[::2]):
+        path.rename(path.parent / f"{997 * number % 61:02d}-{number}.png")
+    new_names, after, embedded_after = audit("after")
+    assert (names != new_names).any()
+    pd.testing.assert_frame_equal(before, after, check_exact=True)
+    np.testing.assert_array_equal(embedded_before, embedded_after)
+
+
 def test_the_default_place_gets_a_run_folder_and_latest(audit_command, digits_folder, photos,
                                                         tmp_path):
     result = audit_command("run", photos, "--pred-probs", digits_folder / "pred_probs.csv",

@@ -179,6 +179,9 @@ def test_answers_are_written_for_other_tools_and_taken_from_them(run, reports, a
     for _ in range(2):
         taken = audit_command("review", other, "--import", tmp_path / "answers.csv")
         assert taken.returncode == 0, taken.stderr
+        assert "were wrong (100 %" in taken.stdout
+        report = (other / "report.html").read_text(encoding="utf-8")
+        assert report.count("Reviewed by people: Of 4 suspected labels reviewed, 4 were wrong") == 1
     store = ReviewStore(other / REVIEW_FILE)
     assert {(one.item_id, one.label) for one in store.events()} == {
         (one.item_id, one.suggested) for one in items}

@@ -1,4 +1,4 @@
-"""Agreement as counted by hand and by scikit-learn; what the flags are worth; what settles."""
+"""Agreement as counted by hand and by scikit-learn; which answer holds."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from sklearn.metrics import cohen_kappa_score
 from audit.review.agreement import (
     agreement,
     conflicts,
-    flag_precision,
     reviewers,
     settle,
     settled,
@@ -116,17 +115,3 @@ def test_reviewers_are_measured_by_questions_whose_answer_is_known():
     assert (found["Ada"].known, found["Ada"].known_right, found["Ada"].answers) == (2, 1, 4)
     assert found["Ada"].median_seconds == 2.5
     assert (found["Bob"].known, found["Bob"].known_right) == (1, 0)
-
-
-def test_the_flags_are_worth_what_was_found_wrong_among_the_reviewed():
-    items = [item(f"i{number}") for number in range(40)] + [item("known", truth="cat")]
-    standing = standing_of(
-        *[("Ada", f"i{number}", "class", "dog" if number < 12 else "cat") for number in range(16)],
-        *[("Ada", f"i{number}", "neither", "") for number in range(16, 20)],
-        ("Ada", "i20", "unsure", ""), ("Ada", "known", "class", "dog"))
-    found = flag_precision(items, standing)
-    assert (found.reviewed, found.wrong, found.open) == (20, 16, 20)
-    assert found.share[0] == pytest.approx(0.8)
-    assert found.share[1] < 0.8 < found.share[2] <= 1
-    assert found.still_wrong == pytest.approx(tuple(20 * one for one in found.share))
-    assert flag_precision(items, standing_of()) is None

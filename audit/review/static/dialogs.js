@@ -119,10 +119,9 @@ export async function openAgreement(reviewer) {
 }
 
 function inWords(told) {
-  const percent = (one) => `${(100 * one).toFixed(0)} %`;
   const { flags, agreement, reviewers, conflicts } = told;
   const lines = [];
-  if (flags) lines.push(`Of ${flags.reviewed} suspected labels reviewed, ${flags.wrong} were wrong: ${percent(flags.share[0])} (90 % interval ${percent(flags.share[1])} to ${percent(flags.share[2])}).`);
+  if (flags) lines.push(flags);
   if (agreement.questions) lines.push(`${agreement.same} of ${agreement.questions} questions that two or more answered were answered alike${agreement.kappa === null ? "" : ` (kappa ${agreement.kappa.toFixed(2)})`}.`);
   else lines.push("No question was answered by two reviewers yet.");
   lines.push(conflicts ? `${conflicts} open conflict${conflicts === 1 ? "" : "s"}: see the queue “conflicts between reviewers”.` : "No open conflict.");
