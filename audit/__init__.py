@@ -6,8 +6,17 @@ into something a person runs is the business of `pipelines`, which this package 
 """
 
 
-def __getattr__(name: str) -> str:
-    """Look up `__version__` when it is asked for: every worker imports this package."""
+from typing import Any
+
+__all__ = ["assert_dataset", "verify_blessing"]
+
+
+def __getattr__(name: str) -> Any:
+    """Look up what is asked for only then: every worker imports this package."""
+    if name in __all__:
+        from audit import gating  # noqa: PLC0415 - imports pyarrow
+
+        return getattr(gating, name)
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 30 ms

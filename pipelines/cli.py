@@ -166,6 +166,8 @@ def review(
     overlap: Annotated[int, typer.Option(help="People that are to answer each question.")] = 1,
     blind: Annotated[bool, typer.Option(
         help="Say only after an answer what the dataset and the model hold.")] = True,
+    further: Annotated[int, typer.Option(
+        help="So many labels that were not flagged are asked about too, the worst first.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in this machine's browser.")] = False,
     answers: Annotated[list[Path] | None, typer.Option(
         help="An earlier run whose answers count here too. May be given several times; runs in the "
@@ -193,7 +195,7 @@ def review(
         )
 
         options = ReviewOptions(port, reviewer, host, overlap, blind, browser)
-        opened = open_review(run, answers or ())
+        opened = open_review(run, answers or (), further)
         console = Console()
         if take is not None:
             count = import_answers(opened, take)
@@ -204,6 +206,77 @@ def review(
             typer.echo(f"{count:,} answered images are in {export}.")
         if take is None and export is None:
             serve(opened, options, console)
+
+
+@app.command()
+def gate(
+    run: Annotated[Path | None, typer.Argument(
+        help="Folder of a finished run. Not needed with --init.")] = None,
+    policy: Annotated[Path | None, typer.Option(
+        help="TOML file. Default: audit.toml here, if it has a table [gate], else the default "
+             "policy.")] = None,
+    baseline: Annotated[Path | None, typer.Option(
+        help="Another run: only what is new or worse counts.")] = None,
+    data: Annotated[Path | None, typer.Option(
+        help="The data as they are now: it is verified that these were audited.")] = None,
+    fail_on: Annotated[str, typer.Option(help="error, or warn to fail on warnings too.")] = "error",
+    json: Annotated[Path | None, typer.Option(help="Write the verdict for scripts.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, a test a check.")] = None,
+    sarif: Annotated[Path | None, typer.Option(help="Write SARIF 2.1.0, a result a flag.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write a summary of a job.")] = None,
+    bless: Annotated[bool, typer.Option(
+        "--bless", help="On a pass, write what was certified to RUN/blessing.json.")] = False,
+    blessing: Annotated[Path | None, typer.Option(
+        help="Another file for --bless.")] = None,
+    annotate: Annotated[bool, typer.Option(
+        "--annotate", help="Print annotations of GitHub; done there by itself.")] = False,
+    init: Annotated[bool, typer.Option(
+        "--init", help="Write the default policy to audit.toml (or --policy), and end.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Stop a training on bad data: 0 pass, 1 policy violated, 3 cannot certify."""
+    with explained(debug=debug, unfinished="nothing was certified."):
+        from audit.errors import UsageError  # noqa: PLC0415
+        from pipelines.gate_dataset import (  # noqa: PLC0415
+            POLICY_FILE,
+            GateOptions,
+            print_verdict,
+            write_policy,
+        )
+        from pipelines.gate_dataset import gate as gate_dataset  # noqa: PLC0415
+
+        if init:
+            write_policy(policy or POLICY_FILE)
+            typer.echo(f"The default policy is in {policy or POLICY_FILE}.")
+            return
+        if run is None:
+            raise UsageError("audit gate needs the folder of a run, as in: audit gate "
+                             "reports/photos/latest")
+        options = GateOptions(run, policy, baseline, data, fail_on, json, junit, sarif, markdown,
+                              blessing, bless or blessing is not None, annotate)
+        verdict = gate_dataset(options)
+        from rich.console import Console  # noqa: PLC0415
+
+        print_verdict(Console(highlight=False), verdict, options)
+        raise SystemExit(verdict.exit_code)
+
+
+@app.command()
+def diff(
+    run_a: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    run_b: Annotated[Path, typer.Argument(help="Folder of a later run.")],
+    json: Annotated[Path | None, typer.Option(help="Write all of it for scripts.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write it as a page with pictures.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Compare two audits: what appeared, what went, what got worse, by check and class."""
+    with explained(debug=debug, unfinished="nothing was compared."):
+        from rich.console import Console  # noqa: PLC0415
+
+        from pipelines.compare_runs import compare_runs, print_differences  # noqa: PLC0415
+
+        found = compare_runs(run_a, run_b, json_file=json, html_file=html)
+        print_differences(Console(highlight=False), found)
 
 
 @app.command()

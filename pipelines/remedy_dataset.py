@@ -159,7 +159,9 @@ def _decided(run: StoredRun, settings: RemedySettings) -> pd.DataFrame:
         return tables.make(tables.DECISIONS, [])
     store = ReviewStore(run.path / REVIEW_FILE)
     try:
-        return decisions(Catalogue(run), store.standing(), run.images["given_label"].tolist())
+        standing = store.standing()
+        catalogue = Catalogue(run, answered={one.item_id for one in standing.answers()})
+        return decisions(catalogue, standing, run.images["given_label"].tolist())
     finally:
         store.close()
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from audit.review.store import Event
     from audit.stored_run import StoredRun
 
 LOOPBACK = "127.0.0.1"
@@ -90,36 +91,50 @@ class Review:
     given: list[str]
 
 
-def open_review(path: Path, earlier: Sequence[Path] = ()) -> Review:
+def open_review(path: Path, earlier: Sequence[Path] = (), further: int = 0) -> Review:
     """Lay out the questions of a run, with the answers that earlier audits of the data got.
 
     Those are the runs named, and those in the same folder as this one, whose answers follow the
     files: who has answered is not asked again.
 
+    Args:
+        path: the run.
+        earlier: runs whose answers count here too.
+        further: labels that were not flagged and are asked about all the same, the worst first.
+
     Raises:
         UsageError: it is no finished run, its images are gone, or answers cannot be read.
     """
+    if further < 0:
+        raise UsageError(f"--further must be 0 or more. Got {further} instead.")
     run = read_run(path)
     sources = find_sources(run).set_index("image_id")["path"].loc[run.images["image_id"]]
-    catalogue = Catalogue(run)
     for one in earlier:
         if not (one / REVIEW_FILE).is_file():
             raise UsageError(f"{one} holds no {REVIEW_FILE}: nothing was answered there. Give the "
                              "folder of a run that was reviewed.")
     store = ReviewStore(path / REVIEW_FILE)
     siblings = sorted(one.parent for one in path.resolve().parent.glob(f"*/{REVIEW_FILE}"))
+    others = [_events(other / REVIEW_FILE)
+              for other in dict.fromkeys([*(one.resolve() for one in earlier), *siblings])
+              if other != path.resolve()]
+    catalogue = Catalogue(run, further=further, answered={
+        one.item_id for events in (store.events(), *others) for one in events})
     asked = {one.item_id for one in catalogue.items}
-    for other in dict.fromkeys([*(one.resolve() for one in earlier), *siblings]):
-        if other != path.resolve():
-            _carry_over(other / REVIEW_FILE, store, asked)
+    for events in others:
+        _carry_over(events, store, asked)
     return Review(run, catalogue, store, sources.tolist(), run.images["given_label"].tolist())
 
 
-def _carry_over(path: Path, store: ReviewStore, asked: set[str]) -> None:
+def _events(path: Path) -> list[Event]:
+    store = ReviewStore(path)
+    events = store.events()
+    store.close()
+    return events
+
+
+def _carry_over(events: Sequence[Event], store: ReviewStore, asked: set[str]) -> None:
     """Take over answers to questions that are asked again, with what undid them."""
-    other = ReviewStore(path)
-    events = other.events()
-    other.close()
     acts = {name for one in events if one.item_id in asked for name in (one.uuid, one.batch)}
     about = [one for one in events if one.item_id in asked or one.undoes in acts - {""}]
     if about:
@@ -214,6 +229,8 @@ def tell_answered(review: Review, console: Console) -> None:
     _tell_in_report(review, words)
     if words:
         console.print(words, soft_wrap=True)
+        console.print("Wrong labels that were not flagged come next by their scores: --further "
+                      "200 asks about as many.", soft_wrap=True, highlight=False)
         console.print(f"Next: audit fix {review.run.path} --out FOLDER", soft_wrap=True,
                       markup=False, highlight=False)
 

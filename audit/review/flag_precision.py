@@ -62,7 +62,7 @@ def flag_precision(items: Iterable[Item], standing: Standing) -> FlagPrecision |
     the open ones are judged by their scores where enough is known; where it is not, and the
     reviewed were chosen by their scores, they are not judged at all.
     """
-    asked = [one for one in items if one.kind == LABEL and not one.truth]
+    asked = [one for one in items if one.kind == LABEL and one.is_flagged and not one.truth]
     events = [settle(standing.of_item(one.item_id)) for one in asked]
     is_known = np.array([event is not None and event.answer in {"class", "neither", "both", "keep"}
                          for event in events], bool)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from math import ceil
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -59,6 +59,7 @@ class Item:
         likely: further classes, the most probable first; of labels and conflicts only.
         score: 0 to 1, low is bad.
         truth: the class it is trusted to be, of questions whose answer is known; else empty.
+        is_flagged: whether a check flagged it; else it is asked about because it comes next.
     """
 
     item_id: str
@@ -71,17 +72,22 @@ class Item:
     likely: tuple[str, ...]
     score: float
     truth: str = ""
+    is_flagged: bool = True
 
 
 class Catalogue:
     """All questions of a run, and the pictures that go with them."""
 
-    def __init__(self, run: StoredRun, seed: int = 0) -> None:
+    def __init__(self, run: StoredRun, seed: int = 0, *, further: int = 0,
+                 answered: Collection[str] = ()) -> None:
         """Lay out the questions of a run.
 
         Args:
             run: that was audited.
             seed: of the choice of questions whose answer is known.
+            further: so many labels that were not flagged are asked about too, the worst first.
+            answered: names of questions that people have answered; those about labels stay
+                questions, whether they are flagged or not.
         """
         self._run = run
         images = run.images
@@ -96,6 +102,8 @@ class Catalogue:
         different: dict[str, Item] = {}
         for one in (*asked, *self._known(asked, seed)):
             different.setdefault(one.item_id, one)  # two copies of a file are one question
+        for one in self._further(frozenset(different), further, frozenset(answered)):
+            different.setdefault(one.item_id, one)
         self.items = tuple(different.values())
 
     @cached_property
@@ -163,6 +171,18 @@ class Catalogue:
         order = np.argsort(self._score[suspected], kind="stable")
         return [self._label_item(row) for row in suspected[order].tolist()]
 
+    def _further(self, asked: Collection[str], count: int, answered: Collection[str],
+                 ) -> Iterator[Item]:
+        """Questions about labels that were not flagged: the worst, and those that were answered."""
+        if not count and not answered:
+            return
+        known = np.flatnonzero(np.isfinite(self._score))
+        for row in known[np.argsort(self._score[known], kind="stable")].tolist():
+            name = self._name(LABEL, LABEL, (row,))
+            if name not in asked and (count > 0 or name in answered):
+                count -= 1
+                yield replace(self._label_item(row), is_flagged=False)
+
     def _label_item(self, row: int, truth: str = "") -> Item:
         given = str(self._given[row])
         others = [name for name in self._ranked(row) if name != given]
@@ -189,10 +209,10 @@ class Catalogue:
             rows: tuple[int, ...] = (row_of[subject],)
             if about == "set":
                 rows = (*rows, *(row_of[name] for name in json.loads(related)))
-            if check == _CONFLICT_CHECK:
+            kind = kind_of_set(check) if about == "set" else QUALITY
+            if kind == CONFLICT:
                 found.append(self._conflict_item(rows, float(score)))
                 continue
-            kind = DUPLICATES if about == "set" else QUALITY
             given = {str(self._given[row]) for row in rows}
             found.append(Item(
                 self._name(kind, check, rows), kind, check, rows, self._contents(rows),
@@ -235,8 +255,23 @@ class Catalogue:
         return found
 
     def _name(self, kind: str, check: str, rows: Sequence[int]) -> str:
-        contents = sorted(self.sha256[row] or self.image_ids[row] for row in rows)
-        return _digest(kind, check, *contents)
+        return question_name(kind, check, [self.sha256[row] or self.image_ids[row] for row in rows])
+
+
+def kind_of_set(check: str) -> str:
+    """Kind of the questions about sets of images that a check found."""
+    return CONFLICT if check == _CONFLICT_CHECK else DUPLICATES
+
+
+def question_name(kind: str, check: str, contents: Sequence[str]) -> str:
+    """Name of a question: of its kind, the check and the files it is about, in any order.
+
+    Args:
+        kind: of the question.
+        check: that asks.
+        contents: SHA-256 of the files; the name of one that was not read.
+    """
+    return _digest(kind, check, *sorted(contents))
 
 
 def _digest(*parts: str) -> str:

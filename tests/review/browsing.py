@@ -88,15 +88,15 @@ def serving(run, paths, store, **settings):
 class Reviewer:
     """Somebody at the page."""
 
-    def __init__(self, context, server, name="Ada"):
+    def __init__(self, context, server, name="Ada", *, waits=True):
         self.server, self.name, self.errors = server, name, []
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("dialog", lambda dialog: self.errors.append(dialog.message))
         if name:
             self.page.add_init_script(f"localStorage.setItem('audit-review-name', '{name}')")
-        self.page.goto(server.address)
-        if name:
+        self.page.goto(server.address, wait_until="load" if waits else "commit")
+        if name and waits:
             self.is_ready()
 
     def is_ready(self):
@@ -164,3 +164,8 @@ class Reviewer:
         """item_id → answer and label of what stands on disk."""
         return {one.item_id: (one.answer, one.label) for one in self.server.store.standing()
                 .answers() if one.reviewer == (self.name or "Ada")}
+
+
+def names_of_cards(reviewer):
+    """The classes on the two cards."""
+    return [one.get_attribute("title") for one in reviewer.page.locator(".card").all()]

@@ -1,12 +1,14 @@
-"""A run on real digits in which there is something to ask of every kind."""
+"""A run on real digits in which there is something to ask of every kind, and a browser for it."""
 
 import shutil
 
 import pandas as pd
 import pytest
 from conftest import write_digits
+from review.browsing import Reviewer, many_questions, serving
 
 from audit.review.items import Catalogue
+from audit.review.store import ReviewStore
 from audit.stored_run import read_run
 
 
@@ -65,3 +67,48 @@ def run(audit_digits, tmp_path_factory):
 def catalogue(run):
     """Its questions."""
     return Catalogue(run)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser; of one file, since others start Playwright too and it bears no other beside it."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def asked(tmp_path_factory):
+    """A run of many questions and its pictures, for pages that many answers are given on."""
+    return many_questions(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture
+def server(asked, tmp_path):
+    """A server of it, without an answer."""
+    store = ReviewStore(tmp_path / "review.sqlite")
+    with serving(*asked, store) as found:
+        yield found
+    store.close()
+
+
+@pytest.fixture
+def context(chromium):
+    """Windows of a browser that has been nowhere."""
+    opened = chromium.new_context(viewport={"width": 1280, "height": 720})
+    opened.set_default_timeout(10_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reviewer(context, server):
+    """Ada at the page, in whose browser nothing may go wrong."""
+    one = Reviewer(context, server)
+    yield one
+    assert one.errors == []
