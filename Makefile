@@ -62,6 +62,11 @@ $(VENV)/.review-installed: $(RUNTIME) requirements-review.lock
 	@$(PIP) install --require-hashes -r requirements-review.lock
 	@touch $@
 
+.PHONY: gate
+gate: $(RUNTIME)  ## Is RUN=folder of a run good enough to train on? Exit code 0, 1 or 3; see docs/gate.md
+	@test -n "$(RUN)" || { echo "make: give a run, as in: make gate RUN=reports/photos/latest" >&2; exit 2; }
+	@$(BIN)/audit gate "$(RUN)" $(ARGS)
+
 .PHONY: fix
 fix: $(RUNTIME)  ## A remedied dataset of RUN=folder of a run, in OUT (default RUN/fixed); see docs/fix.md
 	@test -n "$(RUN)" || { echo "make: give a run, as in: make fix RUN=reports/photos/latest" >&2; exit 2; }

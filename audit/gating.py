@@ -128,9 +128,8 @@ def read_reviewed(record: GateRecord) -> Reviewed:
     by_item: dict[str, list[Event]] = {}
     for one in standing.answers():
         by_item.setdefault(one.item_id, []).append(one)
-    content = dict(zip(record.image_ids, record.contents, strict=True))
-    members = {question_name(kind_of_set(check), check, [content[name] for name in names]):
-               [content[name] for name in names] for check, names in record.sets}
+    members = {question_name(kind_of_set(check), check, contents): contents
+               for check, contents in record.members()}
     kept: dict[tuple[str, str], str] = {}
     real = set()
     total = hashlib.sha256()

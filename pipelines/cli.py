@@ -309,6 +309,9 @@ def train(
     class_floor: Annotated[int | None, typer.Option(help="As in audit fix.")] = None,
     balance: Annotated[str, typer.Option(help="As in audit fix.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of all that is drawn at random.")] = 0,
+    require_blessing: Annotated[bool, typer.Option(
+        "--require-blessing",
+        help="Train only what `audit gate --bless` certified and nobody changed since.")] = False,
     workers: Annotated[int | None, typer.Option(
         help="Processes that read images. Default: one a core.")] = None,
     debug: Debug = False,
@@ -334,7 +337,7 @@ def train(
                 epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
                 optimizer=optimizer, patience=patience,  # type: ignore[arg-type]
                 label_smoothing=label_smoothing, loss=loss, side=side),  # type: ignore[arg-type]
-            workers if workers is not None else available_cores())
+            workers if workers is not None else available_cores(), require_blessing)
         train_and_compare(settings, Stages(Console(stderr=True)), Console())
 
 

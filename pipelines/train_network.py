@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audit.errors import UnauditableError, UsageError
+from audit.gating import verify_blessing
 from audit.remedies import LOGIT_ADJUSTMENT, balance_plan
 from audit.rundir import RunDir
 from audit.stored_run import read_run
@@ -66,6 +67,7 @@ class TrainSettings:
         network: `auto`, `scratch` or a network of `keras.applications`.
         seeds: trainings of each arm.
         steps: train with each kind of remedy added alone, not only before and after.
+        needs_blessing: train only what `audit gate --bless` has certified, and that is as it was.
     """
 
     remedies: RemedySettings
@@ -75,6 +77,7 @@ class TrainSettings:
     steps: bool = True
     training: TrainingSettings = field(default_factory=TrainingSettings)
     workers: int = field(default_factory=available_cores)
+    needs_blessing: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no training could make sense of."""
@@ -121,10 +124,13 @@ def train(settings: TrainSettings, stages: Stages) -> Trained:
     Raises:
         UsageError: an option or a path is wrong, or the data are not what was audited.
         UnauditableError: there is nothing to train on or to test on.
+        NotBlessedError: a blessing was asked for, and there is none, or something has changed.
     """
     out = RunDir(settings.out)
     with stages.stage("reading the run"):
         run = read_run(settings.remedies.run)
+        if settings.needs_blessing:
+            verify_blessing(run.path, data=run.source.data)
         plan = plan_remedies(run, settings.remedies)
         sources = find_sources(run).set_index("image_id")
         _refuse_data_folder(settings.out, run.source.data)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit.causes import CAUSES
+from audit.gate.schema import policy_schema
 from audit.registry import all_checks
 
 if TYPE_CHECKING:
     from audit.registry import Check
 
 TABLE_BEGIN = "<!-- checks: written by make docs -->"
+SCHEMA_FILE = "docs/audit.schema.json"
 TABLE_END = "<!-- /checks -->"
 
 
@@ -45,6 +48,11 @@ def readme_with_table(readme: str) -> str:
     return before + checks_table() + rest.partition(TABLE_END)[2]
 
 
+def schema_text() -> str:
+    """The JSON Schema of a policy."""
+    return json.dumps(policy_schema(), indent=1) + "\n"
+
+
 def write_docs(root: Path) -> None:
     """Write the pages and the table below the project's root."""
     pages = root / "docs" / "checks"
@@ -55,6 +63,7 @@ def write_docs(root: Path) -> None:
             old.unlink()
     for name, text in wanted.items():
         (pages / name).write_text(text, encoding="utf-8")
+    (root / SCHEMA_FILE).write_text(schema_text(), encoding="utf-8")
     readme = root / "README.md"
     readme.write_text(readme_with_table(readme.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from audit.gate.flagged import WORSE, Flag, flags_of
+from audit.gate.flagged import WORSE, Flag, flags_of, unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -126,7 +126,7 @@ def _check(code: str, before: GateRecord, after: GateRecord, old: Sequence[Flag]
     states = [record.states.get(code) for record in (before, after)]
     status = [state.status if state else "missing" for state in states]
     title = next(state.title for state in reversed(states) if state)
-    appeared, went = _unmatched(new, old), _unmatched(old, new)
+    appeared, went = unmatched(new, old), unmatched(old, new)
     if status != ["ok", "ok"]:  # what did not run has found nothing, which is no change
         appeared = appeared if status[1] == "ok" and status[0] == "ok" else []
         went = []
@@ -137,21 +137,6 @@ def _check(code: str, before: GateRecord, after: GateRecord, old: Sequence[Flag]
         code, title, status[0], status[1], len(old), len(new), tuple(appeared),
         tuple(one for one in went if not one.image_id or one.content in contents),
         tuple(one for one in went if one.image_id and one.content not in contents), worse)
-
-
-def _unmatched(flags: Sequence[Flag], others: Sequence[Flag]) -> list[Flag]:
-    """Flags that the others have not; of copies of a file, those beyond as many."""
-    known = Counter(_key(one) for one in others)
-    found = []
-    for one in flags:
-        known[_key(one)] -= 1
-        if known[_key(one)] < 0:
-            found.append(one)
-    return found
-
-
-def _key(flag: Flag) -> tuple[str, str]:
-    return (flag.content, flag.label) if flag.image_id else ("", flag.subject)
 
 
 MOST_NAMED = 1_000

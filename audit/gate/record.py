@@ -25,7 +25,7 @@ from audit.errors import AuditError, UsageError
 from audit.rundir import RUN_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -94,9 +94,9 @@ class GateRecord:
         flags: code → rows of the images that it flags, ascending, of checks about images that ran.
         scores: code → the scores of these.
         findings: flagged findings that are not about images.
-        sets: check and image_ids, of flagged sets of images.
+        sets: check, first image_id and the others as JSON, of flagged sets; see `members`.
         evidence: (check, image_id) → what was seen, of images and of the first of sets.
-        settings: the options of the run.
+        settings: the options of the run; where it has told, `data` and `labels` as whole paths.
         version: of what made the run.
         damage: what does not fit together, sentences.
     """
@@ -113,11 +113,17 @@ class GateRecord:
     flags: Mapping[str, NDArray[np.int64]]
     scores: Mapping[str, NDArray[np.float64]]
     findings: tuple[Finding, ...]
-    sets: tuple[tuple[str, tuple[str, ...]], ...]
+    sets: tuple[tuple[str, str, str], ...]
     evidence: Mapping[tuple[str, str], str]
     settings: Mapping[str, Any]
     version: str
     damage: tuple[str, ...] = field(default=())
+
+    def members(self) -> Iterator[tuple[str, list[str]]]:
+        """Check and contents of the images, of each flagged set."""
+        content = dict(zip(self.image_ids, self.contents, strict=True))
+        for check, first, others in self.sets:
+            yield check, [content[name] for name in (first, *json.loads(others))]
 
     @property
     def is_evaluation(self) -> NDArray[np.bool_]:
@@ -174,11 +180,11 @@ def _read(path: Path) -> GateRecord:
         tuple(Finding(one["check"], one["about"], one["subject"], float(one["score"]),
                       one["evidence"], one["suggestion"])
               for one in found if one["about"] not in of_images),
-        tuple((one["check"], (one["subject"], *json.loads(one["related"])))
+        tuple((one["check"], one["subject"], one["related"])
               for one in found if one["about"] == "set"),
         {(one["check"], one["subject"]): one["evidence"]
          for one in found if one["about"] in of_images},
-        about["settings"], about["version"],
+        about["settings"] | about.get("source", {}), about["version"],
         tuple(_damage(about, summary, images, measures, found)))
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from audit.registry import all_checks
-from pipelines.write_docs import check_page, readme_with_table
+from pipelines.write_docs import SCHEMA_FILE, check_page, readme_with_table, schema_text
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,3 +17,7 @@ def test_the_readme_lists_every_check():
     readme = (ROOT / "README.md").read_text()
     assert readme == readme_with_table(readme), "run make docs"
     assert all(f"docs/checks/{one.meta.code}.md" in readme for one in all_checks())
+
+
+def test_the_schema_of_a_policy_is_that_of_the_code():
+    assert (ROOT / SCHEMA_FILE).read_text() == schema_text(), "run make docs"
