@@ -1,0 +1,415 @@
+"""Networks that learn and mutations of them that do not, on three datasets, with the causes.
+
+Mutations are after DeepCrime's operators (Humbatova, Jahangirova and Tonella, ISSTA 2021), one
+at a time. Whoever wrote them had not seen the diagnosis. Each healthy network was trained once
+and reached what `MEASURED` says; each mutation was trained once and was clearly worse than the
+network it is a mutation of.
+
+Integer labels are given throughout; `targets` encodes them as the loss of a model wants them, and
+`predicted` turns its output into classes.
+"""
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+from PIL import Image
+from sklearn.datasets import load_digits
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+SIDE = 32
+CLASSES = 10
+IMAGES = 2_000
+SEED = 0
+
+DATASETS = ("digits", "cifar", "signs")
+
+
+def _resized(picture: Image.Image) -> np.ndarray:
+    """32 x 32 pixels of three channels."""
+    return np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+
+
+def _digits():
+    bunch = load_digits()
+    gray = np.round(bunch.images * (255 / 16)).astype(np.uint8)
+    pictures = np.stack([_resized(Image.fromarray(image)) for image in gray])
+    return pictures, bunch.target, tuple(str(name) for name in bunch.target_names)
+
+
+def _zipped(archive: str, names_of: Callable[[zipfile.ZipFile], list[tuple[str, str]]]):
+    """The first images of each class of a zip, as many of each."""
+    with zipfile.ZipFile(DATA / archive) as file:
+        by_class: dict[str, list[str]] = {}
+        for path, name in names_of(file):
+            by_class.setdefault(name, []).append(path)
+        names = tuple(sorted(by_class))
+        pictures, labels = [], []
+        for number, name in enumerate(names):
+            for path in by_class[name][: IMAGES // len(names)]:
+                pictures.append(_resized(Image.open(io.BytesIO(file.read(path)))))
+                labels.append(number)
+    return np.stack(pictures), np.array(labels), names
+
+
+def _cifar_names(file):
+    table = io.StringIO(file.read("cifar10n/labels.csv").decode())
+    return [("cifar10n/" + row["path"], row["clean_label"]) for row in csv.DictReader(table)]
+
+
+def _sign_names(file):
+    paths = sorted(path for path in file.namelist() if path.lower().endswith(".jpg"))
+    return [(path, path.split("/")[-2]) for path in paths]
+
+
+@cache
+def load(name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Pictures (n, 32, 32, 3) of bytes, numbers of their classes, names of the classes.
+
+    In an order that is random and always the same. Copy before writing into them.
+    """
+    if name == "digits":
+        pictures, labels, names = _digits()
+    elif name == "cifar":
+        pictures, labels, names = _zipped("cifar10n-10k.zip", _cifar_names)
+    else:
+        pictures, labels, names = _zipped("sign-language-digits.zip", _sign_names)
+    order = np.random.default_rng(SEED).permutation(len(labels))
+    return pictures[order], labels[order].astype(int), names
+
+
+SCALE = 1 / 255
+Adam = keras.optimizers.Adam
+SGD = keras.optimizers.SGD
+MOMENTUM = partial(SGD, momentum=0.9)
+SPARSE = "sparse_categorical_crossentropy"
+LOGITS = partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True)
+ONE_HOT_LOGITS = partial(keras.losses.CategoricalCrossentropy, from_logits=True)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network, its loss and its optimizer; called, it builds and compiles them."""
+
+    body: Callable
+    widths: tuple[int, ...]
+    dense: tuple[int, ...] = ()
+    depth: int = 0
+    scale: tuple[float, ...] = (SCALE,)
+    offset: float = 0.0
+    activation: str | None = "relu"
+    initializer: Callable | str = "glorot_uniform"
+    bias: Callable | str = "zeros"
+    norm: bool = False
+    average: bool = False
+    dropout: float = 0.0
+    penalty: Callable | None = None
+    constraint: Callable | None = None
+    augment: tuple[Callable, ...] = ()
+    frozen: str = ""
+    units: int = CLASSES
+    last: str | None = "softmax"
+    after: str | None = None
+    loss: Callable | str = SPARSE
+    optimizer: Callable = Adam
+    rate: float | Callable = 1e-3
+
+    def __call__(self) -> keras.Model:
+        inputs = keras.Input((SIDE, SIDE, 3))
+        x = inputs
+        for factor in self.scale:
+            x = layers.Rescaling(factor, offset=self.offset)(x)
+        for layer in self.augment:
+            x = layer()(x)
+        x = self.body(self, x)
+        for width in self.dense:
+            x = self.drop(self.activate(self.weighted(layers.Dense, width)(x)))
+        outputs = self.weighted(layers.Dense, self.units, activation=self.last)(x)
+        if self.after:
+            outputs = layers.Activation(self.after)(outputs)
+        model = keras.Model(inputs, outputs)
+        if self.frozen:
+            for layer in model.layers if self.frozen == "all" else model.layers[:-1]:
+                layer.trainable = False
+        model.compile(
+            optimizer=self.optimizer(self.rate() if callable(self.rate) else self.rate),
+            loss=self.loss if isinstance(self.loss, str) else self.loss(),
+            metrics=["accuracy"],
+        )
+        return model
+
+    def weighted(self, kind, width, *arguments, **options):
+        """A layer with weights, as the recipe wants them."""
+        return kind(
+            width,
+            *arguments,
+            bias_initializer=_made(self.bias),
+            **dict.fromkeys(_parts(kind, "initializer"), _made(self.initializer)),
+            **dict.fromkeys(_parts(kind, "regularizer"), _made(self.penalty)),
+            **dict.fromkeys(_parts(kind, "constraint"), _made(self.constraint)),
+            **options,
+        )
+
+    def convolve(self, x, width, *, size=3, strides=1, kind=layers.Conv2D):
+        """A convolution, its normalisation and its activation."""
+        x = self.weighted(kind, width, size, strides=strides, padding="same")(x)
+        return self.activate(layers.BatchNormalization()(x) if self.norm else x)
+
+    def activate(self, x):
+        return layers.Activation(self.activation)(x) if self.activation else x
+
+    def drop(self, x):
+        return layers.Dropout(self.dropout)(x) if self.dropout else x
+
+    def pool(self, x):
+        return (layers.AveragePooling2D if self.average else layers.MaxPooling2D)()(x)
+
+
+def _made(what):
+    """A new object when a way to make it is given: initializers must not be shared."""
+    return what() if callable(what) else what
+
+
+def _parts(kind, what):
+    kernels = ("depthwise", "pointwise") if kind is layers.SeparableConv2D else ("kernel",)
+    return [f"{kernel}_{what}" for kernel in kernels]
+
+
+def flat(recipe, x):
+    """Dense layers over all pixels."""
+    x = layers.Flatten()(x)
+    for width in recipe.widths + recipe.widths[-1:] * recipe.depth:
+        x = recipe.weighted(layers.Dense, width)(x)
+        x = layers.BatchNormalization()(x) if recipe.norm else x
+        x = recipe.drop(recipe.activate(x))
+    return x
+
+
+def plain(recipe, x):
+    """A convolution and a pooling for each width."""
+    for width in recipe.widths:
+        x = recipe.drop(recipe.pool(recipe.convolve(x, width)))
+    for _ in range(recipe.depth):
+        x = recipe.convolve(x, recipe.widths[-1])
+    return layers.Flatten()(x)
+
+
+def averaged(recipe, x):
+    """As `plain`, with the mean over the picture instead of all positions."""
+    for width in recipe.widths:
+        x = recipe.pool(recipe.convolve(x, width))
+    for _ in range(recipe.depth):
+        x = recipe.convolve(x, recipe.widths[-1])
+    return recipe.drop(layers.GlobalAveragePooling2D()(x))
+
+
+def strided(recipe, x):
+    """Convolutions with strides, no pooling but that of the whole picture."""
+    for width in recipe.widths:
+        x = recipe.convolve(x, width, strides=2)
+    for _ in range(recipe.depth):
+        x = recipe.convolve(x, recipe.widths[-1])
+    return recipe.drop(layers.GlobalAveragePooling2D()(x))
+
+
+def vgg(recipe, x):
+    """Two convolutions before each pooling."""
+    for width in recipe.widths:
+        x = recipe.convolve(recipe.convolve(x, width), width)
+        x = recipe.drop(recipe.pool(x))
+    for _ in range(recipe.depth):
+        x = recipe.convolve(x, recipe.widths[-1])
+    return layers.Flatten()(x)
+
+
+def lenet(recipe, x):
+    """LeNet's two convolutions of 5 x 5."""
+    for width in recipe.widths:
+        x = recipe.pool(recipe.convolve(x, width, size=5))
+    for _ in range(recipe.depth):
+        x = recipe.convolve(x, recipe.widths[-1])
+    return layers.Flatten()(x)
+
+
+def separable(recipe, x):
+    """A strided convolution and separable ones, as in MobileNet."""
+    x = recipe.convolve(x, recipe.widths[0], strides=2)
+    for width in recipe.widths[1:]:
+        x = recipe.pool(recipe.convolve(x, width, kind=layers.SeparableConv2D))
+    return recipe.drop(layers.GlobalAveragePooling2D()(x))
+
+
+def residual(recipe, x):
+    """A strided convolution for each width with a residual block after it."""
+    for width in recipe.widths:
+        x = recipe.convolve(x, width, strides=2)
+        inner = recipe.convolve(x, width)
+        inner = recipe.weighted(layers.Conv2D, width, 3, padding="same")(inner)
+        inner = layers.BatchNormalization()(inner) if recipe.norm else inner
+        x = recipe.activate(layers.Add()([x, inner]))
+    return recipe.drop(layers.GlobalAveragePooling2D()(x))
+
+
+def nested(recipe, x):
+    """A model inside the model, as with a backbone of `keras.applications`."""
+    inputs = keras.Input(x.shape[1:])
+    backbone = keras.Model(inputs, plain(recipe, inputs), name="backbone")
+    return backbone(x)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A network to train on a dataset, and what is wrong with either."""
+
+    name: str
+    dataset: str
+    build: Callable[[], keras.Model]
+    epochs: int
+    batch_size: int
+    spoil: Callable | None
+    causes: tuple[str, ...]
+    healthy: str
+    half: str
+
+
+def targets(model: keras.Model, labels: np.ndarray, classes: int = CLASSES) -> np.ndarray:
+    """Labels as the model's loss wants them: numbers when it is sparse or there is one unit."""
+    loss = model.loss if isinstance(model.loss, str) else model.loss.name
+    if loss.startswith("sparse_") or model.output_shape[-1] == 1:
+        return labels
+    return keras.utils.to_categorical(labels, classes)
+
+
+def predicted(outputs: np.ndarray, classes: int = CLASSES) -> np.ndarray:
+    """Classes from what a model put out; of one unit, the nearest number."""
+    if outputs.shape[-1] == 1:
+        return np.clip(np.round(np.nan_to_num(outputs[:, 0])), 0, classes - 1).astype(int)
+    return outputs.argmax(axis=1)
+
+
+def wrong_labels(pictures, labels, rng, *, share):
+    """A share of the labels replaced by another class."""
+    labels = labels.copy()
+    chosen = rng.choice(len(labels), round(share * len(labels)), replace=False)
+    labels[chosen] = (labels[chosen] + rng.integers(1, CLASSES, len(chosen))) % CLASSES
+    return pictures, labels
+
+
+def confused_labels(pictures, labels, rng, *, share):
+    """A share of the labels of each class replaced by the next class."""
+    labels = labels.copy()
+    chosen = rng.choice(len(labels), round(share * len(labels)), replace=False)
+    labels[chosen] = (labels[chosen] + 1) % CLASSES
+    return pictures, labels
+
+
+def shuffled_labels(pictures, labels, rng):
+    """Labels in another order than the pictures."""
+    return pictures, rng.permutation(labels)
+
+
+def few(pictures, labels, rng, *, share):
+    """A share of the images of each class, of each at least one."""
+    kept = np.sort(np.concatenate([_some(labels, k, share, 1, rng) for k in np.unique(labels)]))
+    return pictures[kept], labels[kept]
+
+
+def imbalanced(pictures, labels, rng, *, share=0.01):
+    """Half of the classes cut to a share of their images, of each at least two."""
+    cut = rng.choice(CLASSES, CLASSES // 2, replace=False)
+    kept = [_some(labels, k, share if k in cut else 1, 2, rng) for k in np.unique(labels)]
+    kept = np.sort(np.concatenate(kept))
+    return pictures[kept], labels[kept]
+
+
+def _some(labels, number, share, least, rng):
+    found = np.flatnonzero(labels == number)
+    return rng.choice(found, max(least, round(share * len(found))), replace=False)
+
+
+def noise_pictures(pictures, labels, rng):
+    """Pictures of noise."""
+    return rng.integers(0, 256, pictures.shape, dtype=np.uint8), labels
+
+
+def blank_pictures(pictures, labels, rng):
+    """Pictures of one grey each, as when a loader fails."""
+    grey = rng.integers(96, 160, (len(pictures), 1, 1, 1), dtype=np.uint8)
+    return np.broadcast_to(grey, pictures.shape).copy(), labels
+
+
+def _healthy(dataset, style, epochs, batch_size, recipe):
+    name = f"{dataset}-{style}"
+    return Configuration(name, dataset, recipe, epochs, batch_size, None, (), name, "")
+
+
+DECAY = partial(keras.optimizers.schedules.ExponentialDecay, 2e-3, 100, 0.9)
+L2 = partial(keras.regularizers.L2, 1e-4)
+FLIP = partial(layers.RandomFlip, "horizontal", seed=SEED)
+SHIFT = partial(layers.RandomTranslation, 0.08, 0.08, seed=SEED)
+SMOOTHED = partial(keras.losses.CategoricalCrossentropy, label_smoothing=0.05)
+ADAMW = partial(keras.optimizers.AdamW, weight_decay=1e-3)
+RMS = keras.optimizers.RMSprop
+CATEGORICAL = "categorical_crossentropy"
+
+HEALTHY = (
+    _healthy("digits", "mlp", 12, 32, Recipe(flat, (128,))),
+    _healthy("digits", "mlp-momentum", 12, 32,
+             Recipe(flat, (64, 64), optimizer=MOMENTUM, rate=0.01)),
+    _healthy("digits", "mlp-tanh", 20, 64, Recipe(flat, (64,), activation="tanh")),
+    _healthy("digits", "mlp-dropout", 15, 64,
+             Recipe(flat, (256, 128), dropout=0.3, optimizer=RMS, loss=LOGITS, last=None)),
+    _healthy("digits", "mlp-selu", 12, 64,
+             Recipe(flat, (128, 64, 64), activation="selu", initializer="lecun_normal",
+                    optimizer=ADAMW, loss=CATEGORICAL)),
+    _healthy("digits", "cnn", 10, 64, Recipe(plain, (16, 32), loss=LOGITS, last=None)),
+    _healthy("digits", "lenet", 12, 32,
+             Recipe(lenet, (6, 16), (84,), activation="tanh", average=True, optimizer=MOMENTUM,
+                    rate=0.02)),
+    _healthy("digits", "cnn-normed", 12, 64,
+             Recipe(averaged, (16, 32, 32), norm=True, rate=3e-3)),
+    _healthy("digits", "sgd", 20, 16, Recipe(flat, (100,), optimizer=SGD, rate=0.05)),
+    _healthy("cifar", "cnn", 12, 32, Recipe(plain, (32, 32), (64,))),
+    _healthy("cifar", "cnn-normed", 15, 64,
+             Recipe(plain, (16, 32, 64), norm=True, dropout=0.2, loss=LOGITS, last=None)),
+    _healthy("cifar", "vgg", 15, 32,
+             Recipe(vgg, (16, 32), (64,), initializer="he_normal", optimizer=MOMENTUM, rate=0.01)),
+    _healthy("cifar", "residual", 12, 64,
+             Recipe(residual, (16, 32, 64), norm=True, initializer="he_normal", optimizer=MOMENTUM,
+                    rate=0.05)),
+    _healthy("cifar", "strided", 20, 32, Recipe(strided, (32, 64, 64), optimizer=RMS)),
+    _healthy("cifar", "elu", 12, 32,
+             Recipe(plain, (16, 32), (64,), activation="elu", optimizer=ADAMW, penalty=L2,
+                    scale=(2 * SCALE,), offset=-1.0)),
+    _healthy("cifar", "separable", 20, 32,
+             Recipe(separable, (24, 48, 96), norm=True, rate=3e-3)),
+    _healthy("cifar", "augmented", 20, 32,
+             Recipe(plain, (16, 32, 32), (64,), augment=(FLIP,), loss=SMOOTHED, rate=DECAY)),
+    _healthy("signs", "cnn", 12, 32, Recipe(plain, (16, 32, 32), (64,))),
+    _healthy("signs", "cnn-momentum", 15, 32,
+             Recipe(plain, (16, 32), (64,), loss=LOGITS, last=None, optimizer=MOMENTUM,
+                    rate=0.02)),
+    _healthy("signs", "normed", 15, 64,
+             Recipe(averaged, (16, 32, 64), norm=True, rate=2e-3, loss=CATEGORICAL)),
+    _healthy("signs", "vgg", 12, 64,
+             Recipe(vgg, (16, 32, 32), (64,), norm=True, dropout=0.2)),
+    _healthy("signs", "residual", 12, 32,
+             Recipe(residual, (16, 32, 48), norm=True, loss=LOGITS, last=None, rate=2e-3)),
+    _healthy("signs", "elu", 12, 32,
+             Recipe(plain, (16, 32), (64,), activation="elu", optimizer=RMS, dropout=0.1)),
+    _healthy("signs", "lenet", 15, 16,
+             Recipe(lenet, (6, 16), (120, 84), activation="tanh", average=True,
+                    scale=(2 * SCALE,), offset=-1.0)),
+    _healthy("signs", "nested", 15, 64,
+             Recipe(nested, (16, 32, 32), (128,), dropout=0.15, penalty=L2, optimizer=ADAMW)),
+    _healthy("signs", "one-hot-logits", 12, 128,
+             Recipe(vgg, (16, 32), (64,), loss=ONE_HOT_LOGITS, last=None, initializer="he_uniform",
+                    rate=2e-3)),
+)
