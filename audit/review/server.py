@@ -21,7 +21,7 @@ from audit.review.items import LABEL
 from audit.review.pictures import SIDES
 from audit.review.queues import ALL, CONFLICTS, ORDERS, Queue, Queues
 from audit.review.received import read_events
-from audit.review.store import UNDO
+from audit.review.store import LEASE_SECONDS, UNDO
 from audit.review.views import Views
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class ReviewSettings:
     token: str
     reviewer: str = ""
     overlap: int = 1
-    lease_seconds: float = 900.0
+    lease_seconds: float = LEASE_SECONDS
     run: str = ""
     is_blind: bool = True
     seed: int = 0

@@ -27,6 +27,9 @@ UNDO = "undo"
 VERSION = 1
 """Of the tables, in `user_version`."""
 
+LEASE_SECONDS = 900.0
+"""For which a question is one reviewer's."""
+
 _BUSY_MS = 10_000
 _PAUSE = 0.01
 
@@ -156,13 +159,22 @@ class ReviewStore:
                         f"INSERT INTO events ({_NAMES}) VALUES "  # noqa: S608 - names of ours
                         f"({', '.join('?' * len(_COLUMNS))})",
                         astuple(event if event.at else replace(event, at=now)))
-                    if event.answer != UNDO:
+                    if event.answer == UNDO:
+                        self._take_again(event, now)
+                    else:
                         self._connection.execute(
                             "DELETE FROM leases WHERE item_id = ? AND reviewer = ?",
                             (event.item_id, event.reviewer))
                 elif replace(Event(*stored), at=0) != replace(event, at=0):
                     raise ValueError(f"the event {event.uuid} is stored with other content")
         return [event.uuid for event in events]
+
+    def _take_again(self, undo: Event, now: float) -> None:
+        """Lease what was taken back to whoever did: it is on the screen there."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO leases SELECT DISTINCT item_id, reviewer, ? FROM events "
+            "WHERE reviewer = ? AND ? IN (uuid, batch) AND ? != ''",
+            (now + LEASE_SECONDS, undo.reviewer, undo.undoes, undo.undoes))
 
     def events(self) -> list[Event]:
         """All events, the oldest first."""

@@ -85,6 +85,35 @@ def serving(run, paths, store, **settings):
         server.stop()
 
 
+class Line:
+    """What becomes of the requests of pages that are opened from now on.
+
+    A page that is open already may send its next request past a route that is laid only then.
+    """
+
+    def __init__(self, context):
+        self.mend()
+        context.route("**/api/**", self._take)
+
+    def does(self, what, part="/api/"):
+        """Let requests whose address has the part be dealt with so."""
+        self._what, self._part = what, part
+
+    def cut(self, part="/api/"):
+        """Let them reach nobody."""
+        self.does(lambda route: route.abort(), part)
+
+    def mend(self):
+        """Let all of them reach the server."""
+        self._what = None
+
+    def _take(self, route):
+        if self._what and self._part in route.request.url:
+            self._what(route)
+        else:
+            route.continue_()
+
+
 class Reviewer:
     """Somebody at the page."""
 

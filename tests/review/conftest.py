@@ -5,7 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 from conftest import write_digits
-from review.browsing import Reviewer, many_questions, serving
+from review.browsing import Line, Reviewer, many_questions, serving
 
 from audit.review.items import Catalogue
 from audit.review.store import ReviewStore
@@ -104,6 +104,12 @@ def context(chromium):
     opened.set_default_timeout(10_000)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def line(context):
+    """Between the browser and the server; to be asked for before the page is opened."""
+    return Line(context)
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_a_note_goes_with_its_answer_and_comes_back_with_it(reviewer):
 
 def test_zoom_moves_by_arrows_and_the_numbers_still_answer(reviewer):
     item = reviewer.item
-    reviewer.page.wait_for_function("document.querySelector('.picture img')?.naturalWidth > 0")
+    reviewer.until("document.querySelector('.picture img')?.naturalWidth > 0")
     reviewer.press("Space")
     before = reviewer.page.locator(".picture img").evaluate("one => one.style.transform")
     reviewer.press("ArrowRight")

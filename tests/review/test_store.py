@@ -312,3 +312,13 @@ def test_a_file_of_another_version_or_kind_is_refused(tmp_path):
     other.write_bytes(b"no database at all" * 100)
     with pytest.raises(UsageError, match="cannot be opened as a store of answers"):
         ReviewStore(other)
+
+
+def test_what_is_taken_back_is_leased_again_to_whoever_took_it_back(store):
+    items = ["a", "b", "c"]
+    assert store.lease("Ada", items, 3, overlap=1, seconds=900) == items
+    store.append([event(1, item="a"), event(2, item="b", batch="act"),
+                  event(3, item="c", batch="act")])
+    store.append([undo(4, "act"), undo(5, "")])
+    assert store.lease("Bob", items, 3, overlap=1, seconds=900) == []
+    assert store.lease("Ada", items, 3, overlap=1, seconds=900) == ["b", "c"]
