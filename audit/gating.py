@@ -10,8 +10,8 @@ It stands above the stages, as the registry of checks does: what people answered
 from __future__ import annotations
 
 import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from audit.errors import AuditError, UsageError
 from audit.gate.blessing import BLESSING_FILE, Blessing, NotBlessedError, read_blessing
 from audit.gate.policy import read_policy
 from audit.gate.record import digest_of_files, read_record
-from audit.gate.reviewed import Reviewed
+from audit.gate.reviewed import LABEL, Reviewed
 from audit.gate.verdict import EXIT_CODES, FAIL, PASS, WARN, Verdict, judge
 from audit.gate.waivers import today_in_utc
 from audit.gate.words import headline, judgement_in_words
@@ -130,27 +130,33 @@ def read_reviewed(record: GateRecord) -> Reviewed:
         by_item.setdefault(one.item_id, []).append(one)
     members = {question_name(kind_of_set(check), check, contents): contents
                for check, contents in record.members()}
-    kept: dict[tuple[str, str], str] = {}
-    real = set()
+    kept: dict[tuple[str, str, str], str] = {}
+    real: set[tuple[str, str, str]] = set()
+    told: dict[str, tuple[str, str]] = {}
     total = hashlib.sha256()
     for item_id in sorted(by_item):
         event = settle(by_item[item_id])
         if event is None or event.check in _NO_OPINION:
             continue
-        told = f"{item_id} {event.check} {event.answer} {event.label}\0"
-        total.update(told.encode("utf-8", "surrogateescape"))
-        about = [(event.check, one) for one in members.get(item_id, (event.sha256,))]
-        if _is_fine(event):
-            kept |= dict.fromkeys(about, event.reviewer)
+        answer = json.dumps([item_id, event.check, event.answer, event.label, event.given])
+        total.update(answer.encode())
+        if event.check == LABEL and event.answer == "class":
+            told[event.sha256] = event.label, event.reviewer
+            continue
+        contents = members.get(item_id, (event.sha256,))
+        if not _is_fine(event):
+            real.update((event.check, one, "") for one in contents)
+        elif event.check == LABEL:
+            kept[event.check, event.sha256, event.given] = event.reviewer
         else:
-            real.update(about)
-    return Reviewed(kept, frozenset(real), total.hexdigest() if kept or real else "")
+            kept |= {(event.check, one, label): event.reviewer for one in contents
+                     for label in record.labels_of(one)}
+    is_any = kept or real or told
+    return Reviewed(kept, frozenset(real), total.hexdigest() if is_any else "", told)
 
 
 def _is_fine(event: Event) -> bool:
     """Whether the answer says that the flag was wrong, and the image may stay as it is."""
-    if event.answer == "class":
-        return event.check == "label" and event.label == event.given
     # Of copies, "keep" with a name keeps that one and no other.
     return event.answer == "both" or (event.answer == "keep" and not event.label)
 
@@ -163,6 +169,7 @@ def digest_now(record: GateRecord, data: Path) -> str:
         UnauditableError: there is no image.
     """
     from audit.ingest import open_dataset  # noqa: PLC0415 - imports pandas, which takes long
+    from audit.measures import hash_of_file  # noqa: PLC0415 - imports what decodes pictures
 
     source = record.settings
     labels = source.get("labels")
@@ -172,23 +179,9 @@ def digest_now(record: GateRecord, data: Path) -> str:
     if held_out.is_file():
         names = set(pq.ParquetFile(held_out).read(["image_id"])["image_id"].to_pylist())
         manifest = manifest[~manifest["image_id"].isin(names)]
-    unread = {name for name, content in zip(record.image_ids, record.contents, strict=True)
-              if name == content}  # those that could not be read then have no hash in the digest
     with ThreadPoolExecutor(_THREADS) as pool:
-        hashes = list(pool.map(_hash, [
-            "" if name in unread else path
-            for name, path in zip(manifest["image_id"], manifest["path"], strict=True)]))
+        hashes = list(pool.map(hash_of_file, manifest["path"]))
     return digest_of_rows(hashes, manifest["given_label"], manifest["split"])
-
-
-def _hash(path: str) -> str:
-    if not path:
-        return ""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
 
 
 def verify_blessing(run: Path | str, *, blessing: Path | str | None = None,
@@ -210,7 +203,8 @@ def verify_blessing(run: Path | str, *, blessing: Path | str | None = None,
     found = read_blessing(path)
     if found.verdict not in {PASS, WARN}:
         raise NotBlessedError(f"{path} holds the verdict {found.verdict}: nothing is blessed.")
-    if found.until and today_in_utc() > date.fromisoformat(found.until):
+    today = today_in_utc()
+    if found.until and str(today) > found.until:  # days as ISO 8601 are in the order of texts
         raise NotBlessedError(f"{path} held until {found.until}, when a waiver ended. Run "
                               "`audit gate` again.")
     record = read_record(run)
@@ -221,11 +215,22 @@ def verify_blessing(run: Path | str, *, blessing: Path | str | None = None,
         rules = read_policy(_path(policy))
     except UsageError as error:
         raise NotBlessedError(f"{path}: its policy cannot be read ({error})") from error
-    now = {"policy": rules.digest, "decisions": read_reviewed(record).digest,
+    try:
+        before = read_record(Path(found.baseline)) if found.baseline else None
+    except AuditError as error:
+        raise NotBlessedError(f"{path}: its baseline cannot be read ({error})") from error
+    reviewed = read_reviewed(record)
+    now = {"policy": rules.digest, "decisions": reviewed.digest,
            "findings": digest_of_files(run),
            "data": record.digest if data is None else digest_now(record, Path(data))}
     for what, one in now.items():
         if one != getattr(found, what):
             raise NotBlessedError(f"the {what} are not those that {path} certified. Audit the data "
                                   "and run `audit gate` again.")
+    verdict = judge(record, rules, reviewed, baseline=before, today=today)
+    if (verdict.status, str(verdict.flags.until or "")) != (found.verdict, found.until):
+        ended = "; ".join(verdict.notes[:2])
+        raise NotBlessedError(f"{path} holds the verdict {found.verdict}, and today it is "
+                              f"{verdict.status}{f' ({ended})' if ended else ''}. Run `audit gate` "
+                              "again.")
     return found

@@ -209,6 +209,40 @@ def review(
 
 
 @app.command()
+def diagnose(
+    data: Annotated[Path, typer.Argument(
+        help="Folder or table of images, as for audit run, or the folder of a finished run.")],
+    model: Annotated[str, typer.Option(
+        help="FILE.py:FUNCTION that returns a compiled Keras model (or a model and a dictionary of "
+             "epochs, batch_size, scale, class_weight), or a saved MODEL.keras.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for diagnosis.json.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="As in audit run.")] = None,
+    label_column: Annotated[str, typer.Option(help="As in audit run.")] = "label",
+    epochs: Annotated[int | None, typer.Option(help="Times through the images.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images an update.")] = None,
+    quick: Annotated[bool, typer.Option(
+        "--quick", help="Fewer and shorter experiments, and no audit of the data.")] = False,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn at random.")] = 0,
+    debug: Debug = False,
+) -> None:
+    """Is it the data or is it the model? Experiments on a Keras model that does not learn."""
+    with explained(debug=debug, unfinished="nothing was concluded."):
+        from rich.console import Console  # noqa: PLC0415
+
+        from pipelines.diagnose_model import (  # noqa: PLC0415
+            DiagnoseSettings,
+            diagnose_model,
+            tell,
+        )
+        from pipelines.progress import Stages  # noqa: PLC0415
+
+        settings = DiagnoseSettings(data, model, out, labels, label_column, epochs, batch_size,
+                                    quick, seed)
+        tell(diagnose_model(settings, Stages(Console(stderr=True))), settings,
+             Console(highlight=False))
+
+
+@app.command()
 def gate(
     run: Annotated[Path | None, typer.Argument(
         help="Folder of a finished run. Not needed with --init.")] = None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from audit.gate.differences import as_json, compare
 from audit.gate.record import read_record
-from audit.rundir import RunDir
+from pipelines.gate_dataset import write_output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,8 +35,7 @@ def compare_runs(before: Path, after: Path, *, json_file: Path | None = None,
     """
     found = compare(read_record(before), read_record(after))
     if json_file is not None:
-        RunDir(json_file.parent).write(
-            json_file.name, (json.dumps(as_json(found), indent=2) + "\n").encode())
+        write_output(json_file, (json.dumps(as_json(found), indent=2) + "\n").encode())
     if html_file is not None:
         from audit.render.difference_page import render_differences  # noqa: PLC0415 - Jinja2
 
@@ -44,8 +43,7 @@ def compare_runs(before: Path, after: Path, *, json_file: Path | None = None,
         for one in told["checks"]:
             _add_pictures(one["appeared_flags"], found.after)
             _add_pictures(one["gone_flags"], found.before)
-        RunDir(html_file.parent).write(
-            html_file.name, render_differences(told).encode("utf-8", "replace"))
+        write_output(html_file, render_differences(told).encode("utf-8", "replace"))
     return found
 
 
@@ -57,9 +55,11 @@ def _add_pictures(flags: list[dict[str, Any]], record: GateRecord) -> None:
     data = Path(str(record.settings["data"]))
     root = data if data.is_dir() else data.parent
     shown = flags[:MOST_SHOWN]
+    known = set(record.image_ids)
     pictures = Pictures([str(root / one["subject"]) for one in shown])
     for row, one in enumerate(shown):
-        found = pictures.read(row, _SIDE) if (root / one["subject"]).is_file() else None
+        is_there = one["subject"] in known and (root / one["subject"]).is_file()
+        found = pictures.read(row, _SIDE) if is_there else None
         one["picture"] = "" if found is None else (
             f"data:image/jpeg;base64,{base64.b64encode(found).decode()}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -36,6 +37,9 @@ def explained(*, debug: bool = False,
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)  # a pipeline's stop is as clean as Ctrl-C
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a sign that it cannot show is no failure
+            stream.reconfigure(errors="replace")
     try:
         yield
     except AuditError as error:

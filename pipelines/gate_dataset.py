@@ -6,6 +6,8 @@ read the policy → read the run → compare the data → judge → tell.
 from __future__ import annotations
 
 import os
+import secrets
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,7 +62,10 @@ class GateOptions:
         """The policy: as told, else audit.toml here if it holds one, else None for the default."""
         if self.policy is not None or not POLICY_FILE.is_file():
             return self.policy
-        return POLICY_FILE if "[gate" in POLICY_FILE.read_text("utf-8", "replace") else None
+        try:
+            return POLICY_FILE if "gate" in tomllib.loads(POLICY_FILE.read_text("utf-8")) else None
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+            return POLICY_FILE  # to be told what is wrong with it
 
 
 def write_policy(path: Path) -> None:
@@ -91,17 +96,29 @@ def gate(options: GateOptions) -> Verdict:
         (options.markdown, markdown)]
     for path, form in forms:
         if path is not None:
-            RunDir(path.parent).write(path.name, form(verdict))
+            write_output(path, form(verdict))
     if options.blesses and not verdict.exit_code:
         RunDir(blessing.parent).write_json(
             blessing.name, bless(verdict, options.policy_file).as_json())
     return verdict
 
 
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; a pipe or a device is written to as it is."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+    else:
+        RunDir(path.parent).write(path.name, content)
+
+
 def print_verdict(console: Console, verdict: Verdict, options: GateOptions) -> None:
     """Tell the verdict: what is broken and what to do, then what is well in one line."""
     from rich.text import Text  # noqa: PLC0415 - 30 ms that a quiet pipeline need not wait
 
+    annotates = options.annotates or os.environ.get("GITHUB_ACTIONS") == "true"
+    token = secrets.token_hex(16) if annotates else ""
+    if token:  # names in the text may look like commands of the build server
+        print(f"::stop-commands::{token}")  # noqa: T201 - as below
     colour = _COLOURS[verdict.status]
     console.print(Text(f"{SIGNS[verdict.status]} {headline(verdict)}", f"bold {colour}"))
     for reason in verdict.reasons:
@@ -120,8 +137,8 @@ def print_verdict(console: Console, verdict: Verdict, options: GateOptions) -> N
     if options.blesses and not verdict.exit_code:
         console.print(Text(f"Blessed: {options.blessing or options.run / BLESSING_FILE}"),
                       soft_wrap=True)
-    if options.annotates or os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in github_annotations(verdict):
+    if token:
+        for line in (f"::{token}::", *github_annotations(verdict)):
             print(line)  # noqa: T201 - a command of the build server, not for people
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from audit.gate.flagged import WORSE, Flag, flags_of, unmatched
+from audit.gate.flagged import Flag, flags_of, is_worse, unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ class CheckDifference:
         appeared: flags that were not there.
         gone: flags that are there no more, though their image is.
         left: flags that are there no more, as their image is not.
-        worse: findings about a class or the dataset whose score fell by more than `WORSE`, with
+        worse: findings about a class or the dataset whose score fell (see `is_worse`), with
             the score before.
     """
 
@@ -89,13 +89,13 @@ def compare(before: GateRecord, after: GateRecord) -> Differences:
     old, new = _places(before), _places(after)
     added, removed, relabelled, renamed = [], [], [], 0
     for content in old.keys() | new.keys():
-        was, is_ = old.get(content, []), new.get(content, [])
-        for (name_before, label_before), (name, label) in zip(was, is_, strict=False):
+        pairs, went, came = _paired(old.get(content, []), new.get(content, []))
+        for (name_before, label_before), (name, label) in pairs:
             if label_before != label:
                 relabelled.append((name, label_before, label))
             renamed += label_before == label and name_before != name
-        removed += [name for name, _ in was[len(is_):]]
-        added += [name for name, _ in is_[len(was):]]
+        removed += [name for name, _ in went]
+        added += [name for name, _ in came]
     flags_before, flags_after = _by_check(flags_of(before)), _by_check(flags_of(after))
     codes = sorted({*before.states, *after.states})
     checks = tuple(_check(code, before, after, flags_before.get(code, []),
@@ -114,6 +114,28 @@ def _places(record: GateRecord) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+Place = tuple[str, str]
+
+
+def _paired(was: Sequence[Place], now: Sequence[Place],
+            ) -> tuple[list[tuple[Place, Place]], list[Place], list[Place]]:
+    """Copies of a file before and after: which is which, which went, which came.
+
+    Those of one name and label are the same; then those of one name, as relabelled ones are; then
+    those of one label, as renamed ones are; then whichever are left.
+    """
+    rests = list(was), list(now)
+    pairs = []
+    for same in (lambda one: one, lambda one: one[0], lambda one: one[1], lambda _: ("",)):
+        for one in list(rests[0]):
+            found = next((other for other in rests[1] if same(other) == same(one)), None)
+            if found is not None:
+                pairs.append((one, found))
+                rests[0].remove(one)
+                rests[1].remove(found)
+    return pairs, *rests
+
+
 def _by_check(flags: Iterable[Flag]) -> dict[str, list[Flag]]:
     found: dict[str, list[Flag]] = {}
     for one in flags:
@@ -130,9 +152,13 @@ def _check(code: str, before: GateRecord, after: GateRecord, old: Sequence[Flag]
     if status != ["ok", "ok"]:  # what did not run has found nothing, which is no change
         appeared = appeared if status[1] == "ok" and status[0] == "ok" else []
         went = []
-    scores = {one.subject: one.score for one in old if not one.image_id}
-    worse = tuple((one, scores[one.subject]) for one in new if not one.image_id
-                  and one.subject in scores and one.score < scores[one.subject] - WORSE)
+    scores: dict[str, list[float]] = {}
+    for one in old:
+        if not one.image_id:
+            scores.setdefault(one.subject, []).append(one.score)
+    pairs = [(one, scores[one.subject].pop(0)) for one in new
+             if not one.image_id and scores.get(one.subject)]
+    worse = tuple((one, score) for one, score in pairs if is_worse(one.score, score))
     return CheckDifference(
         code, title, status[0], status[1], len(old), len(new), tuple(appeared),
         tuple(one for one in went if not one.image_id or one.content in contents),

@@ -21,6 +21,11 @@ to be worse. Our choice: such scores move by one or two points from one sample t
 REVIEWED, WAIVED, KNOWN = "reviewed", "waived", "known"
 
 
+def is_worse(now: float, before: float) -> bool:
+    """Whether a score has fallen by more than `WORSE`, but for what is lost in rounding."""
+    return before - now > WORSE + 1e-9
+
+
 class Flag(NamedTuple):  # there may be one an image, and it is made three times as fast as a record
     """One flag.
 
@@ -74,27 +79,32 @@ class _Excuses:
     waivers: Sequence[Waiver]
     today: date
     images: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    others: dict[tuple[str, str], float] = field(default_factory=dict)
+    others: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     over: set[str] = field(default_factory=set)
 
     def of(self, flag: Flag) -> tuple[str, str]:
-        by = self.reviewed.kept.get((flag.check, flag.content)) if flag.image_id else None
+        by = (self.reviewed.keeper(flag.check, flag.content, flag.label) if flag.image_id
+              else None)
         if by is not None:
             return REVIEWED, by
-        for one in self.waivers:
-            if one.covers(flag.check, flag.label, flag.image_id, flag.content):
-                if not one.is_over(self.today):
-                    self.used.add(one.name)
-                    return WAIVED, one.name
-                self.over.add(one.name)
+        about = [one for one in self.waivers
+                 if one.covers(flag.check, flag.label, flag.image_id, flag.content)]
+        for one in about:
+            if not one.is_over(self.today):
+                self.used.add(one.name)
+                return WAIVED, one.name
+        self.over.update(one.name for one in about)
         return (KNOWN, "") if self._was_there(flag) else ("", "")
 
     def _was_there(self, flag: Flag) -> bool:
-        """Whether the baseline had it; of copies of a file it had so many, and no more."""
+        """Whether the baseline had it; of copies of a file it had so many, and no more.
+
+        Several findings may have one subject, as the dataset; the worst is compared with the worst.
+        """
         if not flag.image_id:
-            before = self.others.pop((flag.check, flag.subject), None)
-            return before is not None and flag.score > before - WORSE
+            before = self.others.get((flag.check, flag.subject), [])
+            return bool(before) and not is_worse(flag.score, before.pop(0))
         key = flag.check, flag.content, flag.label
         self.images[key] -= 1
         return self.images[key] >= 0
@@ -108,8 +118,9 @@ def flags_of(record: GateRecord) -> Iterator[Flag]:
             image_id = record.image_ids[row]
             yield Flag(code, record.given[row], image_id, record.contents[row], image_id, score,
                        record.evidence.get((code, image_id), ""))
-    for one in record.findings:
-        if not record.states[one.check].is_about_images:
+    for one in sorted(record.findings, key=lambda one: (one.check, one.subject, one.score)):
+        state = record.states.get(one.check)  # of one that is not known nothing is certified
+        if state is not None and not state.is_about_images:
             yield Flag(one.check, one.subject if one.about == "class" else "", "", "",
                        one.subject or "the dataset", one.score, one.evidence)
 
@@ -150,7 +161,7 @@ def excused(record: GateRecord, reviewed: Reviewed, waivers: Sequence[Waiver], t
         if one.image_id:
             excuses.images[one.check, one.content, one.label] += 1
         else:
-            excuses.others[one.check, one.subject] = one.score
+            excuses.others.setdefault((one.check, one.subject), []).append(one.score)
     found = []
     for flag in flags_of(record):
         why, by = excuses.of(flag)

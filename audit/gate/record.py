@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
 CERTIFIED_FILES = (RUN_FILE, "summary.json", "images.parquet", "measures.parquet",
                    "findings.parquet")
 """What a verdict is made of. The report and the CSV files are for people, and may be touched."""
+
+
+NOT_ABOUT_IMAGES = frozenset({"class_imbalance", "no_signal", "overlapping_classes", "shortcut",
+                              "sufficiency", "too_few_images", "weak_slices"})
+"""Checks that flag classes or the dataset; the others must have flags for each image. Written down
+here since the checks themselves take a second to import; a test compares."""
+
+_OF_IMAGES = ("image", "set")
 
 
 class UnreadableRunError(AuditError):
@@ -123,7 +132,20 @@ class GateRecord:
         """Check and contents of the images, of each flagged set."""
         content = dict(zip(self.image_ids, self.contents, strict=True))
         for check, first, others in self.sets:
-            yield check, [content[name] for name in (first, *json.loads(others))]
+            names = (first, *json.loads(others))
+            if all(name in content for name in names):  # else it is damage already
+                yield check, [content[name] for name in names]
+
+    def labels_of(self, content: str) -> set[str]:
+        """Labels under which a file of that content is."""
+        return self._labels.get(content, set())
+
+    @cached_property
+    def _labels(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for content, label in zip(self.contents.tolist(), self.given.tolist(), strict=True):
+            found.setdefault(content, set()).add(label)
+        return found
 
     @property
     def is_evaluation(self) -> NDArray[np.bool_]:
@@ -159,6 +181,8 @@ def _read(path: Path) -> GateRecord:
     measures = _read_table(path / "measures.parquet", [
         "image_id", "given_label", "split", "status", "file_sha256"])
     findings = _read_table(path / "findings.parquet")
+    if images.num_rows != measures.num_rows:
+        raise ValueError("images.parquet and measures.parquet are of different images")
     states, flags, scores = {}, {}, {}
     for one in summary["checks"]:
         code = one["code"]
@@ -172,18 +196,18 @@ def _read(path: Path) -> GateRecord:
             scores[code] = np.array(images[score].take(rows).to_pylist(), float)
     names, hashes = _texts(measures["image_id"]), _texts(measures["file_sha256"])
     found = findings.filter(findings["is_flagged"]).to_pylist()
-    of_images = {"image", "set"}
     return GateRecord(
-        path, about["digest"], tuple(summary["dataset"]["classes"]), names,
+        path, about["digest"], tuple(sorted({
+            *summary["dataset"]["classes"], *summary["dataset"].get("empty_classes", ())})), names,
         np.where(hashes == "", names, hashes), _texts(images["given_label"]),
         _texts(images["split"]), _texts(measures["status"]) != "unreadable", states, flags, scores,
         tuple(Finding(one["check"], one["about"], one["subject"], float(one["score"]),
                       one["evidence"], one["suggestion"])
-              for one in found if one["about"] not in of_images),
+              for one in found if one["about"] not in _OF_IMAGES),
         tuple((one["check"], one["subject"], one["related"])
               for one in found if one["about"] == "set"),
         {(one["check"], one["subject"]): one["evidence"]
-         for one in found if one["about"] in of_images},
+         for one in found if one["about"] in _OF_IMAGES},
         about["settings"] | about.get("source", {}), about["version"],
         tuple(_damage(about, summary, images, measures, found)))
 
@@ -198,8 +222,8 @@ def _damage(about: Mapping[str, Any], summary: Mapping[str, Any], images: pa.Tab
             measures: pa.Table, flagged: list[dict[str, Any]]) -> list[str]:
     """What of the files of one run does not fit together."""
     found = []
-    if not images["image_id"].equals(measures["image_id"]) or not images["given_label"].equals(
-            measures["given_label"]):
+    if any(images[name].to_pylist() != measures[name].to_pylist()
+           for name in ("image_id", "given_label", "split")):
         found.append("images.parquet and measures.parquet are of different images")
     if images.num_rows != summary["dataset"]["images"]:
         found.append(f"summary.json counts {summary['dataset']['images']:,} images, and "
@@ -216,7 +240,36 @@ def _damage(about: Mapping[str, Any], summary: Mapping[str, Any], images: pa.Tab
               if (one["flagged"] or 0) != counts.pop(one["code"], 0)]
     found += [f'findings.parquet holds a check "{code}" that summary.json does not'
               for code in counts]
-    return found
+    codes = Counter(one["code"] for one in summary["checks"])
+    found += [f'summary.json holds the check "{code}" twice' for code, count in codes.items()
+              if count > 1]
+    for one in summary["checks"]:
+        flag = f"is_{one['code']}_issue"
+        has_results = (images[flag].null_count == 0 if flag in images.column_names
+                       else one["code"] in NOT_ABOUT_IMAGES)
+        if one["status"] == "ok" and (one["flagged"] is None or not has_results):
+            found.append(f'the check "{one["code"]}" is said to have run, and has no results')
+    return [*found, *_not_flagged(images, flagged)]
+
+
+def _not_flagged(images: pa.Table, flagged: list[dict[str, Any]]) -> Iterator[str]:
+    """Findings about images that images.parquet does not flag, a sentence a check."""
+    known = set(images["image_id"].to_pylist())
+    by_check: dict[str, list[dict[str, Any]]] = {}
+    for one in flagged:
+        if one["about"] in _OF_IMAGES:
+            by_check.setdefault(one["check"], []).append(one)
+    for code, findings in by_check.items():
+        flag = f"is_{code}_issue"
+        rows = (pc.indices_nonzero(images[flag]) if flag in images.column_names else
+                pa.array([], pa.uint64()))
+        found = set(images["image_id"].take(rows).to_pylist())
+        for one in findings:
+            names = {one["subject"], *(json.loads(one["related"]) if one["about"] == "set" else ())}
+            if not names <= known or not names & found:
+                yield (f'findings.parquet flags {one["subject"]} by the check "{code}", and '
+                       "images.parquet does not")
+                break
 
 
 def _texts(column: pa.ChunkedArray) -> NDArray[np.object_]:

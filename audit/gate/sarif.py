@@ -35,7 +35,8 @@ def sarif(verdict: Verdict) -> bytes:
     flags = sorted(verdict.counting(), key=lambda one: (
         [FAIL, WARN, None].index(broken.get(one.check)), one.check, one.score, one.subject))
     rules = sorted({one.check for one in flags})
-    notes = [{"level": "error", "message": {"text": reason}} for reason in verdict.reasons]
+    notes = [{"level": "error", "message": {"text": _printable(reason)}}
+             for reason in verdict.reasons]
     if len(flags) > MOST_RESULTS:
         notes.append({"level": "note", "message": {"text": (
             f"{len(flags) - MOST_RESULTS:,} more flags are in findings.csv of the run.")}})

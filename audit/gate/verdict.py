@@ -124,13 +124,16 @@ def judge(record: GateRecord, policy: Policy, reviewed: Reviewed, *,
         fails_on_warning: whether a warning is a violation.
         today: the day that waivers are judged by; that of the clock, in UTC.
     """
-    flags = excused(record, reviewed, policy.waivers, today or today_in_utc(), baseline)
+    today = today or today_in_utc()
+    flags = excused(record, reviewed, policy.waivers, today, baseline)
     judgements = sorted(
         (*_sizes(record, policy), *_checks(record, policy, reviewed, flags)),
         key=lambda one: (_ORDER.index(one.status), one.check, one.label))
     return Verdict(record, policy, tuple(judgements),
-                   tuple(reasons_against(record, policy, digest)), flags,
-                   tuple(_notes(record, policy, flags)), reviewed,
+                   (*reasons_against(record, policy, digest), *(
+                       f"the baseline does not fit together: {one}"
+                       for one in (baseline.damage if baseline else ()))), flags,
+                   tuple(_notes(record, policy, flags, today)), reviewed,
                    str(baseline.path) if baseline else "", fails_on_warning)
 
 
@@ -139,20 +142,21 @@ _ORDER = (FAIL, WARN, PASS, SKIPPED)
 
 def _sizes(record: GateRecord, policy: Policy) -> Iterator[Judgement]:
     """Classes against the least number of images."""
-    counts = Counter(record.given[record.readable & ~record.is_evaluation].tolist())
+    rows = record.readable & ~record.is_evaluation if len(record.given) else slice(0)
+    counts = Counter(record.given[rows].tolist())
+    broken = False
     for name in record.classes:
         count, sizes = counts[name], policy.class_sizes.get(name, policy.class_size)
         for status, least in ((FAIL, sizes.error_below), (WARN, sizes.warn_below)):
             if least is not None and count < least:
+                broken = True
                 yield Judgement(
                     CLASS_SIZE, "Images of a class", name, status,
                     Figures(count, None, policy.confidence), broken=(
                         f"fewer than {least:,}: it has {count:,}"),
                     advice="Collect more of it, merge it, or leave it out.")
                 break
-    small = [name for name in record.classes if counts[name] < (
-        policy.class_sizes.get(name, policy.class_size).warn_below or 0)]
-    if not small and record.classes:
+    if not broken and record.classes:
         yield Judgement(CLASS_SIZE, "Images of a class", "", PASS,
                         Figures(min(counts[name] for name in record.classes), None,
                                 policy.confidence))
@@ -170,7 +174,8 @@ def _checks(record: GateRecord, policy: Policy, reviewed: Reviewed, flags: Flags
             yield Judgement(state.code, state.title, "", SKIPPED, broken=state.reason)
             continue
         found = by_check.get(state.code, [])
-        share = reviewed.share(state.code, [one.content for one in found], deviations)
+        share = reviewed.share(state.code, [(one.content, one.label) for one in found
+                                            if one.image_id], deviations)
         rules = policy.checks.get(state.code)
         yield _judgement(state, "", rules.whole if rules else Rules(), found,
                          len(record.given) if state.is_about_images else None,
@@ -193,7 +198,7 @@ def _judgement(state: CheckState, label: str, rules: Rules, found: Sequence[Flag
     counting = [one for one in found if not one.excused]
     figures = Figures(
         len(counting), total, policy.confidence, share,
-        sum((one.check, one.content) in reviewed.real for one in counting))
+        sum(reviewed.is_real(one.check, one.content, one.label) for one in counting))
     why = Counter(one.excused for one in found if one.excused)
     for status, conditions in ((FAIL, rules.error_if), (WARN, rules.warn_if)):
         for one in conditions or ():
@@ -222,13 +227,13 @@ _WORDS = {REVIEWED: "were reviewed and kept, and do not count", WAIVED: "are wai
           KNOWN: "were in the baseline already, and do not count"}
 
 
-def _notes(record: GateRecord, policy: Policy, flags: Flags) -> Iterator[str]:
+def _notes(record: GateRecord, policy: Policy, flags: Flags, today: date) -> Iterator[str]:
     """What the reader should know beside the verdict."""
     for one in flags.over:
         yield (f'waiver "{one.name}" ({one.owner}) ended on {one.expires}: what it excused counts '
                "again")
     for one in flags.unused:
-        ended = " and has ended" if one.is_over(today_in_utc()) else ""
+        ended = " and has ended" if one.is_over(today) else ""
         yield f'waiver "{one.name}" ({one.owner}) excuses nothing{ended}: it can go'
     if flags.gone:
         yield f"{len(flags.gone):,} findings of the baseline are there no more"

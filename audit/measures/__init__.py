@@ -6,6 +6,8 @@ from audit.measures.measure import (
     Measurement,
     extension_of,
     failed_measurement,
+    hash_of_file,
 )
 
-__all__ = ["UNREADABLE", "MeasureImage", "Measurement", "extension_of", "failed_measurement"]
+__all__ = ["UNREADABLE", "MeasureImage", "Measurement", "extension_of", "failed_measurement",
+           "hash_of_file"]

@@ -111,6 +111,14 @@ def failed_measurement(row: int, measures: dict[str, object], kind: str, reason:
                          "exif_orientation": 1})
 
 
+def hash_of_file(path: str) -> str:
+    """SHA-256 of a file as a measurement has it; empty where it cannot be read or is too large."""
+    try:
+        return file_hash(_read(path))
+    except UndecodableError:
+        return ""
+
+
 def _read(path: str) -> bytes:
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
