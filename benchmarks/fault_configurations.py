@@ -108,6 +108,7 @@ class Recipe:
     initializer: Callable | str = "glorot_uniform"
     bias: Callable | str = "zeros"
     norm: bool = False
+    memory: float = 0.99
     average: bool = False
     dropout: float = 0.0
     penalty: Callable | None = None
@@ -160,7 +161,10 @@ class Recipe:
     def convolve(self, x, width, *, size=3, strides=1, kind=layers.Conv2D):
         """A convolution, its normalisation and its activation."""
         x = self.weighted(kind, width, size, strides=strides, padding="same")(x)
-        return self.activate(layers.BatchNormalization()(x) if self.norm else x)
+        return self.activate(self.normalise(x))
+
+    def normalise(self, x):
+        return layers.BatchNormalization(momentum=self.memory)(x) if self.norm else x
 
     def activate(self, x):
         return layers.Activation(self.activation)(x) if self.activation else x
@@ -169,7 +173,7 @@ class Recipe:
         return layers.Dropout(self.dropout)(x) if self.dropout else x
 
     def pool(self, x):
-        return (layers.AveragePooling2D if self.average else layers.MaxPooling2D)()(x)
+        return (layers.AveragePooling2D if self.average else layers.MaxPooling2D)(2)(x)
 
 
 def _made(what):
@@ -187,8 +191,7 @@ def flat(recipe, x):
     x = layers.Flatten()(x)
     for width in recipe.widths + recipe.widths[-1:] * recipe.depth:
         x = recipe.weighted(layers.Dense, width)(x)
-        x = layers.BatchNormalization()(x) if recipe.norm else x
-        x = recipe.drop(recipe.activate(x))
+        x = recipe.drop(recipe.activate(recipe.normalise(x)))
     return x
 
 
@@ -252,8 +255,7 @@ def residual(recipe, x):
         x = recipe.convolve(x, width, strides=2)
         inner = recipe.convolve(x, width)
         inner = recipe.weighted(layers.Conv2D, width, 3, padding="same")(inner)
-        inner = layers.BatchNormalization()(inner) if recipe.norm else inner
-        x = recipe.activate(layers.Add()([x, inner]))
+        x = recipe.activate(layers.Add()([x, recipe.normalise(inner)]))
     return recipe.drop(layers.GlobalAveragePooling2D()(x))
 
 
@@ -353,7 +355,6 @@ def _healthy(dataset, style, epochs, batch_size, recipe):
 DECAY = partial(keras.optimizers.schedules.ExponentialDecay, 2e-3, 100, 0.9)
 L2 = partial(keras.regularizers.L2, 1e-4)
 FLIP = partial(layers.RandomFlip, "horizontal", seed=SEED)
-SHIFT = partial(layers.RandomTranslation, 0.08, 0.08, seed=SEED)
 SMOOTHED = partial(keras.losses.CategoricalCrossentropy, label_smoothing=0.05)
 ADAMW = partial(keras.optimizers.AdamW, weight_decay=1e-3)
 RMS = keras.optimizers.RMSprop
@@ -374,16 +375,18 @@ HEALTHY = (
              Recipe(lenet, (6, 16), (84,), activation="tanh", average=True, optimizer=MOMENTUM,
                     rate=0.02)),
     _healthy("digits", "cnn-normed", 12, 64,
-             Recipe(averaged, (16, 32, 32), norm=True, rate=3e-3)),
+             Recipe(averaged, (16, 32, 32), norm=True, memory=0.9, rate=3e-3)),
     _healthy("digits", "sgd", 20, 16, Recipe(flat, (100,), optimizer=SGD, rate=0.05)),
     _healthy("cifar", "cnn", 12, 32, Recipe(plain, (32, 32), (64,))),
     _healthy("cifar", "cnn-normed", 15, 64,
-             Recipe(plain, (16, 32, 64), norm=True, dropout=0.2, loss=LOGITS, last=None)),
-    _healthy("cifar", "vgg", 15, 32,
-             Recipe(vgg, (16, 32), (64,), initializer="he_normal", optimizer=MOMENTUM, rate=0.01)),
-    _healthy("cifar", "residual", 12, 64,
-             Recipe(residual, (16, 32, 64), norm=True, initializer="he_normal", optimizer=MOMENTUM,
-                    rate=0.05)),
+             Recipe(plain, (16, 32, 64), norm=True, memory=0.9, dropout=0.2, loss=LOGITS,
+                    last=None)),
+    _healthy("cifar", "vgg", 12, 32,
+             Recipe(vgg, (16, 32), (64,), initializer="he_normal", dropout=0.2,
+                    optimizer=MOMENTUM, rate=0.01)),
+    _healthy("cifar", "residual", 12, 32,
+             Recipe(residual, (16, 32, 48), norm=True, memory=0.9, initializer="he_normal",
+                    dropout=0.2, augment=(FLIP,), optimizer=MOMENTUM, rate=0.02)),
     _healthy("cifar", "strided", 20, 32, Recipe(strided, (32, 64, 64), optimizer=RMS)),
     _healthy("cifar", "elu", 12, 32,
              Recipe(plain, (16, 32), (64,), activation="elu", optimizer=ADAMW, penalty=L2,
@@ -396,12 +399,12 @@ HEALTHY = (
     _healthy("signs", "cnn-momentum", 15, 32,
              Recipe(plain, (16, 32), (64,), loss=LOGITS, last=None, optimizer=MOMENTUM,
                     rate=0.02)),
-    _healthy("signs", "normed", 15, 64,
-             Recipe(averaged, (16, 32, 64), norm=True, rate=2e-3, loss=CATEGORICAL)),
+    _healthy("signs", "normed", 12, 64,
+             Recipe(plain, (16, 32, 64), norm=True, memory=0.9, dropout=0.2, loss=CATEGORICAL)),
     _healthy("signs", "vgg", 12, 64,
-             Recipe(vgg, (16, 32, 32), (64,), norm=True, dropout=0.2)),
-    _healthy("signs", "residual", 12, 32,
-             Recipe(residual, (16, 32, 48), norm=True, loss=LOGITS, last=None, rate=2e-3)),
+             Recipe(vgg, (16, 32, 32), (64,), norm=True, memory=0.9, dropout=0.2)),
+    _healthy("signs", "residual", 15, 32,
+             Recipe(residual, (16, 32, 48), norm=True, loss=LOGITS, last=None)),
     _healthy("signs", "elu", 12, 32,
              Recipe(plain, (16, 32), (64,), activation="elu", optimizer=RMS, dropout=0.1)),
     _healthy("signs", "lenet", 15, 16,
@@ -413,3 +416,228 @@ HEALTHY = (
              Recipe(vgg, (16, 32), (64,), loss=ONE_HOT_LOGITS, last=None, initializer="he_uniform",
                     rate=2e-3)),
 )
+
+
+_BY_NAME = {configuration.name: configuration for configuration in HEALTHY}
+
+
+def _mutated(causes, of, what, *, epochs=0, batch_size=0, spoil=None, **changes):
+    """A healthy configuration with one thing changed; `causes` are parted by blanks."""
+    healthy = _BY_NAME[of]
+    return Configuration(
+        f"{of}/{what}",
+        healthy.dataset,
+        replace(healthy.build, **changes) if changes else healthy.build,
+        epochs or healthy.epochs,
+        batch_size or healthy.batch_size,
+        spoil,
+        tuple(causes.split()),
+        of,
+        "",
+    )
+
+
+def _rate(of, factor):
+    """The learning rate times a factor."""
+    cause, sign = ("learning_rate_high", "x") if factor > 1 else ("learning_rate_low", "div-")
+    rate = _BY_NAME[of].build.rate * factor
+    return _mutated(cause, of, f"rate-{sign}{round(max(factor, 1 / factor))}", rate=rate)
+
+
+def _normal(deviation):
+    return partial(keras.initializers.RandomNormal, stddev=deviation)
+
+
+def _constant(value):
+    return partial(keras.initializers.Constant, value)
+
+
+def _l2(strength):
+    return partial(keras.regularizers.L2, strength)
+
+
+LEARNING_RATES = (
+    _rate("digits-mlp", 1000),
+    _rate("cifar-cnn", 100),
+    _rate("signs-cnn", 100),
+    _rate("digits-mlp-momentum", 100),
+    _rate("cifar-vgg", 100),
+    _rate("signs-cnn-momentum", 100),
+    _rate("digits-cnn", 100),
+    _rate("cifar-residual", 1000),
+    _rate("signs-vgg", 1000),
+    _rate("digits-mlp", 100),
+    _rate("cifar-strided", 100),
+    _rate("signs-normed", 1000),
+    _rate("digits-mlp", 1 / 1000),
+    _rate("cifar-cnn", 1 / 100),
+    _rate("signs-cnn", 1 / 100),
+    _rate("digits-sgd", 1 / 1000),
+    _rate("cifar-residual", 1 / 1000),
+    _rate("signs-vgg", 1 / 1000),
+    _rate("digits-cnn-normed", 1 / 1000),
+    _rate("cifar-vgg", 1 / 100),
+    _rate("signs-residual", 1 / 100),
+    _rate("signs-cnn-momentum", 1 / 1000),
+)
+
+TRAINING = (
+    _mutated("optimizer learning_rate_low", "digits-cnn", "plain-sgd", optimizer=SGD),
+    _mutated("optimizer learning_rate_low", "cifar-cnn", "adadelta",
+             optimizer=keras.optimizers.Adadelta),
+    _mutated("optimizer learning_rate_high", "signs-cnn-momentum", "adam", optimizer=Adam),
+    _mutated("optimizer learning_rate_high", "digits-mlp-momentum", "momentum-0.999",
+             optimizer=partial(SGD, momentum=0.999)),
+    _mutated("optimizer learning_rate_low", "cifar-strided", "plain-sgd", optimizer=SGD),
+    _mutated("optimizer learning_rate_low", "signs-elu", "ftrl", optimizer=keras.optimizers.Ftrl),
+    _mutated("optimizer learning_rate_high", "cifar-residual", "adam", optimizer=Adam),
+    _mutated("optimizer learning_rate_low", "signs-cnn", "adagrad",
+             optimizer=keras.optimizers.Adagrad),
+    _mutated("epochs", "digits-cnn", "epochs-1", epochs=1),
+    _mutated("epochs", "cifar-cnn", "epochs-1", epochs=1),
+    _mutated("epochs", "signs-cnn", "epochs-1", epochs=1),
+    _mutated("epochs", "digits-cnn-normed", "epochs-1", epochs=1),
+    _mutated("epochs", "cifar-strided", "epochs-1", epochs=1),
+    _mutated("epochs", "signs-nested", "epochs-1", epochs=1),
+    _mutated("batch_size epochs", "digits-mlp-momentum", "whole-batch", batch_size=1437),
+    _mutated("batch_size epochs", "cifar-cnn", "whole-batch", batch_size=1600),
+    _mutated("batch_size epochs", "signs-cnn", "whole-batch", batch_size=1600),
+    _mutated("batch_size epochs", "digits-lenet", "whole-batch", batch_size=1437),
+    _mutated("batch_size epochs", "cifar-strided", "whole-batch", batch_size=1600),
+    _mutated("batch_size learning_rate_high", "signs-cnn-momentum", "batch-4", batch_size=4),
+    _mutated("batch_size epochs", "digits-cnn", "whole-batch", batch_size=1437),
+    _mutated("batch_size learning_rate_high", "cifar-vgg", "batch-4", batch_size=4),
+    _mutated("batch_size epochs", "signs-one-hot-logits", "whole-batch", batch_size=1600),
+)
+
+NETWORKS = (
+    _mutated("initialisation", "digits-mlp", "zeros", initializer="zeros"),
+    _mutated("initialisation", "cifar-vgg", "normal-1", initializer=_normal(1.0)),
+    _mutated("initialisation", "signs-cnn", "zeros", initializer="zeros"),
+    _mutated("initialisation", "digits-lenet", "normal-2", initializer=_normal(2.0)),
+    _mutated("initialisation", "cifar-strided", "bias-minus-2", bias=_constant(-2.0)),
+    _mutated("initialisation", "signs-cnn-momentum", "normal-tiny", initializer=_normal(1e-4)),
+    _mutated("initialisation", "digits-mlp-momentum", "ones", initializer="ones"),
+    _mutated("initialisation", "cifar-cnn", "constant", initializer=_constant(0.1)),
+    _mutated("initialisation", "signs-lenet", "normal-2", initializer=_normal(2.0)),
+    _mutated("activation", "digits-mlp-momentum", "softmax-hidden", activation="softmax"),
+    _mutated("activation", "cifar-vgg", "sigmoid", activation="sigmoid"),
+    _mutated("activation", "signs-cnn-momentum", "sigmoid", activation="sigmoid"),
+    _mutated("activation", "digits-lenet", "softmax-hidden", activation="softmax"),
+    _mutated("activation", "cifar-strided", "none", activation=None),
+    _mutated("activation", "signs-residual", "none", activation=None),
+    _mutated("activation", "digits-mlp-momentum", "sigmoid", activation="sigmoid"),
+    _mutated("activation", "cifar-cnn", "sigmoid", activation="sigmoid"),
+    _mutated("activation", "signs-lenet", "softmax-hidden", activation="softmax"),
+    _mutated("capacity", "digits-mlp", "units-2", widths=(2,)),
+    _mutated("capacity", "cifar-strided", "filters-1", widths=(1, 2, 2)),
+    _mutated("capacity", "signs-normed", "filters-1", widths=(1, 1, 2)),
+    _mutated("capacity", "digits-cnn-normed", "filters-1", widths=(1, 1, 1)),
+    _mutated("capacity", "cifar-cnn", "bottleneck-1", dense=(1,)),
+    _mutated("capacity", "signs-cnn", "bottleneck-1", dense=(1,)),
+    _mutated("depth initialisation", "digits-mlp", "depth-40", depth=40),
+    _mutated("depth initialisation", "cifar-strided", "depth-20", depth=20),
+    _mutated("depth initialisation", "signs-cnn", "depth-25", depth=25),
+    _mutated("depth initialisation", "digits-sgd", "depth-30", depth=30),
+    _mutated("depth initialisation", "cifar-augmented", "depth-25", depth=25),
+    _mutated("depth initialisation", "signs-nested", "depth-25", depth=25),
+    _mutated("frozen", "digits-cnn-normed", "frozen-body", frozen="body"),
+    _mutated("frozen", "cifar-strided", "frozen-body", frozen="body"),
+    _mutated("frozen", "signs-residual", "frozen-body", frozen="body"),
+    _mutated("frozen", "digits-mlp", "frozen", frozen="all"),
+    _mutated("frozen", "cifar-cnn", "frozen-body", frozen="body"),
+    _mutated("frozen", "signs-nested", "frozen-body", frozen="body"),
+    _mutated("regularisation", "digits-mlp-dropout", "dropout-0.95", dropout=0.95),
+    _mutated("regularisation", "cifar-cnn-normed", "dropout-0.95", dropout=0.95),
+    _mutated("regularisation", "signs-vgg", "dropout-0.95", dropout=0.95),
+    _mutated("regularisation", "digits-mlp-selu", "decay-100",
+             optimizer=partial(keras.optimizers.AdamW, weight_decay=100.0)),
+    _mutated("regularisation", "cifar-elu", "l2-1", penalty=_l2(1.0)),
+    _mutated("regularisation", "signs-nested", "l2-0.3", penalty=_l2(0.3)),
+    _mutated("regularisation", "digits-mlp", "max-norm",
+             constraint=partial(keras.constraints.MaxNorm, 0.05)),
+    _mutated("regularisation", "signs-cnn", "l1", penalty=partial(keras.regularizers.L1, 0.03)),
+)
+
+BINARY = {"units": 1, "last": "sigmoid", "loss": "binary_crossentropy"}
+REGRESSION = {"units": 1, "last": None, "loss": "mean_squared_error"}
+
+OUTPUTS = (
+    _mutated("loss", "digits-mlp", "linear-as-softmax", last=None),
+    _mutated("loss", "cifar-vgg", "softmax-twice", after="softmax"),
+    _mutated("loss", "signs-cnn", "binary", **BINARY),
+    _mutated("loss", "digits-cnn", "relu-last", last="relu"),
+    _mutated("loss", "cifar-cnn", "regression", **REGRESSION),
+    _mutated("loss", "signs-vgg", "linear-as-softmax", last=None),
+    _mutated("loss", "digits-mlp-selu", "mae", loss="mean_absolute_error"),
+    _mutated("loss", "cifar-strided", "mae", loss="mean_absolute_error"),
+    _mutated("loss", "signs-one-hot-logits", "sigmoid-last", last="sigmoid"),
+    _mutated("loss", "digits-sgd", "binary", **BINARY),
+    _mutated("loss", "cifar-cnn-normed", "tanh-last", last="tanh"),
+    _mutated("loss", "signs-cnn", "relu-last", last="relu"),
+    _mutated("loss", "digits-mlp-tanh", "one-softmax", units=1, loss="binary_crossentropy"),
+    _mutated("loss", "cifar-elu", "hinge", loss="hinge"),
+    _mutated("loss", "signs-cnn-momentum", "softmax-twice", last="softmax", after="softmax"),
+    _mutated("loss", "digits-lenet", "regression", **REGRESSION),
+    _mutated("loss", "cifar-cnn", "tanh-last", last="tanh"),
+    _mutated("loss", "signs-normed", "linear-mse", last=None, loss="mean_squared_error"),
+)
+
+DATA_FAULTS = (
+    _mutated("input_scale", "digits-mlp-momentum", "unscaled", scale=()),
+    _mutated("input_scale", "cifar-vgg", "unscaled", scale=()),
+    _mutated("input_scale", "signs-cnn-momentum", "unscaled", scale=()),
+    _mutated("input_scale", "digits-sgd", "scaled-twice", scale=(SCALE, SCALE)),
+    _mutated("input_scale", "cifar-strided", "scaled-twice", scale=(SCALE, SCALE)),
+    _mutated("input_scale", "signs-cnn", "scaled-twice", scale=(SCALE, SCALE)),
+    _mutated("input_scale", "digits-mlp-selu", "unscaled", scale=()),
+    _mutated("input_scale", "cifar-elu", "scaled-twice", scale=(2 * SCALE, 2 * SCALE)),
+    _mutated("input_scale", "signs-lenet", "unscaled", scale=()),
+    _mutated("input_scale", "digits-mlp-tanh", "scaled-twice", scale=(SCALE, SCALE)),
+    _mutated("label_noise", "digits-mlp", "noise-40", spoil=partial(wrong_labels, share=0.4)),
+    _mutated("label_noise", "cifar-cnn", "noise-40", spoil=partial(wrong_labels, share=0.4)),
+    _mutated("label_noise", "signs-cnn", "noise-40", spoil=partial(wrong_labels, share=0.4)),
+    _mutated("label_noise", "digits-cnn", "noise-60", spoil=partial(wrong_labels, share=0.6)),
+    _mutated("label_noise", "cifar-vgg", "noise-60", spoil=partial(wrong_labels, share=0.6)),
+    _mutated("label_noise", "signs-normed", "confused-45",
+             spoil=partial(confused_labels, share=0.45)),
+    _mutated("label_noise", "digits-mlp-selu", "confused-45",
+             spoil=partial(confused_labels, share=0.45)),
+    _mutated("label_noise", "signs-vgg", "noise-60", spoil=partial(wrong_labels, share=0.6)),
+    _mutated("too_few_images", "digits-mlp", "few-5", spoil=partial(few, share=0.05)),
+    _mutated("too_few_images", "cifar-cnn", "few-5", spoil=partial(few, share=0.05)),
+    _mutated("too_few_images", "signs-cnn", "few-5", spoil=partial(few, share=0.05)),
+    _mutated("too_few_images", "digits-mlp-momentum", "few-3", spoil=partial(few, share=0.03)),
+    _mutated("too_few_images", "cifar-augmented", "few-5", spoil=partial(few, share=0.05)),
+    _mutated("too_few_images", "signs-residual", "few-5", spoil=partial(few, share=0.05)),
+    _mutated("imbalance", "digits-mlp", "imbalance-100", spoil=imbalanced),
+    _mutated("imbalance", "cifar-vgg", "imbalance-100", spoil=imbalanced),
+    _mutated("imbalance", "signs-cnn", "imbalance-100", spoil=imbalanced),
+    _mutated("imbalance", "digits-lenet", "imbalance-100", spoil=imbalanced),
+    _mutated("imbalance", "cifar-separable", "imbalance-100", spoil=imbalanced),
+    _mutated("imbalance", "signs-residual", "imbalance-100", spoil=imbalanced),
+    _mutated("no_signal label_noise", "digits-cnn", "shuffled", spoil=shuffled_labels),
+    _mutated("no_signal label_noise", "cifar-residual", "shuffled", spoil=shuffled_labels),
+    _mutated("no_signal label_noise", "signs-normed", "shuffled", spoil=shuffled_labels),
+    _mutated("no_signal", "digits-mlp-dropout", "noise-pictures", spoil=noise_pictures),
+    _mutated("no_signal", "cifar-strided", "blank-pictures", spoil=blank_pictures),
+    _mutated("no_signal", "signs-elu", "blank-pictures", spoil=blank_pictures),
+)
+
+
+def _halved(configurations):
+    """Half of each cause, and of the healthy ones, for tuning, in turns; the rest is final."""
+    seen: dict[str, int] = {}
+    for configuration in configurations:
+        cause = configuration.causes[0] if configuration.causes else ""
+        turn = seen.setdefault(cause, len(seen) % 2)
+        seen[cause] = turn + 1
+        yield replace(configuration, half=("tuning", "final")[turn % 2])
+
+
+CONFIGURATIONS: tuple[Configuration, ...] = tuple(
+    _halved(HEALTHY + LEARNING_RATES + TRAINING + NETWORKS + OUTPUTS + DATA_FAULTS)
+)
+
+# The share of the test images that were right, of a training with seed 0 on 80 % of the images.
+MEASURED: dict[str, float] = {}

@@ -597,7 +597,7 @@ def change_a_figure(run):
 @pytest.mark.parametrize("change", [clear_flags, change_evidence, change_a_figure])
 def test_findings_that_were_changed_are_not_blessed(blessed, change):
     change(blessed)
-    with pytest.raises(NotBlessedError, match="the findings are not those|does not fit together"):
+    with pytest.raises(NotBlessedError, match=r"the findings are not those|does not fit together"):
         verify_blessing(blessed)
 
 

@@ -1,0 +1,199 @@
+"""From a model and images to what is wrong with the model, each suspicion tried before it is said.
+
+look → train as it is → train a model of ours → suspect → try → conclude; no step reaches back.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from audit.diagnosis import probes
+from audit.diagnosis.anatomy import anatomy
+from audit.diagnosis.case import CAUSES, Case, Suspicion
+from audit.diagnosis.experiment import Limits, Training, train
+from audit.diagnosis.initial import Initial, look
+from audit.diagnosis.rates import RateTest, test_rates
+from audit.diagnosis.reference import reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from audit.diagnosis.dataset import Images
+    from audit.diagnosis.subject import Subject
+
+POOR_SHARE = 0.12
+"""Of what lies between chance and the reference, that a model must fall short by to be poor."""
+
+DEVIATIONS = 2.0
+"""Standard errors that a difference of mean recalls must have to count."""
+
+RECOVERED = 0.4
+"""Of the shortfall, that a fix must make good to be a cause."""
+
+PRIOR_WEIGHT = 0.5
+"""How much what was seen beforehand counts beside what a fix made good, when causes are ranked."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much time experiments may take.
+
+    Attributes:
+        updates: most of one training.
+        seconds: most of one training.
+        total: most of all suspicions together, in seconds; what is left then is not tried.
+    """
+
+    updates: int = 2_000
+    seconds: float = 40.0
+    total: float = 200.0
+
+
+QUICK = Budget(updates=400, seconds=8.0, total=30.0)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A suspicion, and what came of its fix.
+
+    Attributes:
+        suspicion: that was tried.
+        training: with the fix; None where it could not be made or there was no time.
+        recovered: share of the shortfall that it made good; may be above 1 or below 0.
+        is_verified: whether that is enough, and beyond chance.
+        untried: why there is no training.
+    """
+
+    suspicion: Suspicion
+    training: Training | None
+    recovered: float = 0.0
+    is_verified: bool = False
+    untried: str = ""
+
+    @property
+    def rank(self) -> float:
+        """What causes are ranked by, the higher the more likely."""
+        return min(1.0, self.recovered) + PRIOR_WEIGHT * self.suspicion.prior
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found about a model.
+
+    Attributes:
+        initial: the model before its first update.
+        as_it_is: its training.
+        reference: of a model of ours on the same images.
+        rates: loss by learning rate; None where it could not be measured.
+        is_poor: whether the model falls short of the reference beyond chance.
+        trials: the most likely cause first; all that was suspected.
+        seconds: that it took.
+    """
+
+    initial: Initial
+    as_it_is: Training
+    reference: Training
+    rates: RateTest | None
+    is_poor: bool
+    trials: tuple[Trial, ...] = field(default=())
+    seconds: float = 0.0
+
+    @property
+    def causes(self) -> tuple[Trial, ...]:
+        """Verified causes, each once, the most likely first."""
+        found: dict[str, Trial] = {}
+        for one in self.trials:
+            if one.is_verified:
+                found.setdefault(one.suspicion.cause, one)
+        return tuple(found.values())
+
+
+@cache
+def all_probes() -> tuple[Callable[[Case], Iterator[Suspicion]], ...]:
+    """Every probe, in the order of their names."""
+    return tuple(importlib.import_module(f"{probes.__name__}.{one.name}").suspect
+                 for one in sorted(pkgutil.iter_modules(probes.__path__), key=lambda one: one.name))
+
+
+def diagnose(subject: Subject, images: Images, seed: int = 0, budget: Budget | None = None,
+             say: Callable[[str, float], None] = lambda *_: None) -> Diagnosis:
+    """Diagnose a model on images.
+
+    Nothing is suspected of a model that gets as far as the reference on the same images.
+
+    Args:
+        subject: the model.
+        images: to learn from and to judge by.
+        seed: of all that is random.
+        budget: of time.
+        say: told what is done, and the share of it that is done.
+    """
+    begun = time.perf_counter()
+    budget = budget or Budget()
+    limits = Limits(budget.updates, budget.seconds)
+    about = anatomy(subject.build(seed))
+    say("looking at the model", 0)
+    initial = look(subject, about, images, seed)
+    as_it_is = train(subject, images, seed, limits,
+                     lambda done: say("training it as it is", done))
+    own = -(-len(images.learned) // subject.regime.batch_size) * subject.regime.epochs
+    wanted = min(own, budget.updates)
+    measure = reference(len(images.classes), len(images.learned), wanted)
+    best = train(measure, images, seed, limits, lambda done: say("training a model of ours", done))
+    is_poor = falls_short(as_it_is, best, images)
+    if not is_poor:
+        return Diagnosis(initial, as_it_is, best, test_rates(subject, images, seed), is_poor,
+                         seconds=time.perf_counter() - begun)
+    say("learning rates", 0)
+    rates = test_rates(subject, images, seed)
+    case = Case(subject, about, images, initial, as_it_is, best, rates)
+    trials = sorted(_tried(case, suspicions(case), seed, budget, say),
+                    key=lambda one: (-one.is_verified, -one.rank))
+    return Diagnosis(initial, as_it_is, best, rates, is_poor, tuple(trials),
+                     time.perf_counter() - begun)
+
+
+def falls_short(one: Training, best: Training, images: Images) -> bool:
+    """Whether a training ends below another by more than chance, and by more than a little."""
+    gap = best.recall - one.recall
+    room = best.recall - images.chance
+    return bool(one.failure) or (gap > POOR_SHARE * room and gap > DEVIATIONS * standard_error(
+        one.recall, best.recall, images))
+
+
+def standard_error(one: float, other: float, images: Images) -> float:
+    """Standard error of the difference of two mean recalls on the images judged by."""
+    count = max(1, len(images.judged))
+    return sqrt(sum(max(share * (1 - share), 0.01) for share in (one, other)) / count)
+
+
+def suspicions(case: Case) -> list[Suspicion]:
+    """What all probes suspect, the strongest first."""
+    found = [one for probe in all_probes() for one in probe(case)]
+    return sorted(found, key=lambda one: -one.prior)
+
+
+def _tried(case: Case, suspected: Sequence[Suspicion], seed: int, budget: Budget,
+           say: Callable[[str, float], None]) -> Iterator[Trial]:
+    begun = time.perf_counter()
+    limits = Limits(budget.updates, budget.seconds)
+    gap = max(1e-9, case.reference.recall - case.as_it_is.recall)
+    for number, one in enumerate(suspected):
+        say(f"trying: {CAUSES[one.cause].lower()}", number / len(suspected))
+        if time.perf_counter() - begun > budget.total:
+            yield Trial(one, None, untried="no time was left")
+            continue
+        trained = train(one.remedy, case.images, seed, limits)
+        if trained.failure:
+            yield Trial(one, None, untried=trained.failure)
+            continue
+        gained = trained.recall - case.as_it_is.recall
+        recovered = gained / gap
+        by_chance = DEVIATIONS * standard_error(trained.recall, case.as_it_is.recall, case.images)
+        yield Trial(one, trained, recovered, recovered >= RECOVERED and gained > by_chance)

@@ -1,0 +1,1 @@
+"""Probes, one a file: each looks at a case and says what it suspects, never what it knows."""

@@ -1,0 +1,70 @@
+"""The learning rate: too high, so that the loss jumps; too low, so that it stands still.
+
+Judged by the usual rates of the optimizer, by how the loss went, and by a range test (Smith,
+"Cyclical learning rates for training neural networks", 2017). The low side is the one other tools
+miss: nothing breaks there, it only takes too long.
+"""
+
+from __future__ import annotations
+
+from math import log10
+from typing import TYPE_CHECKING
+
+from audit.diagnosis.case import Case, Suspicion
+from audit.diagnosis.edits import with_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HIGH, LOW = "learning_rate_high", "learning_rate_low"
+USUAL = {
+    "Adam": (2e-4, 5e-3), "AdamW": (2e-4, 5e-3), "Nadam": (2e-4, 5e-3), "Adamax": (3e-4, 1e-2),
+    "RMSprop": (1e-4, 3e-3), "SGD": (3e-3, 0.3), "Adagrad": (3e-3, 0.3), "Adadelta": (0.1, 2.0),
+    "Ftrl": (3e-3, 0.3), "Lion": (2e-5, 1e-3)}
+"""From and to: the defaults of Keras and of the papers, with room to both sides."""
+
+DEFAULT = {"Adam": 1e-3, "AdamW": 1e-3, "Nadam": 1e-3, "Adamax": 2e-3, "RMSprop": 5e-4,
+           "SGD": 0.02, "Adagrad": 0.05, "Adadelta": 1.0, "Ftrl": 0.05, "Lion": 1e-4}
+
+
+def suspect(case: Case) -> Iterator[Suspicion]:
+    """Suspect a rate outside of the usual, or one whose loss jumps or stands still."""
+    about, seen = case.anatomy, case.as_it_is
+    low, high = USUAL.get(about.optimizer, (1e-4, 0.1))
+    rate = about.rate
+    advised = _advised(case)
+    losses = [one.loss for one in seen.epochs]
+    stands = bool(losses) and not seen.has_diverged and losses[-1] > 0.9 * losses[0]
+    above = max(0.0, log10(rate / high)) if rate > 0 else 0.0
+    below = max(0.0, log10(low / rate)) if rate > 0 else 3.0
+    if above > 0 or seen.has_diverged:
+        prior = min(0.95, 0.25 + 0.35 * above + (0.3 if seen.has_diverged else 0))
+        evidence = (f"{about.optimizer} learns at {rate:g}; usual are {low:g} to {high:g}"
+                    + (", and the loss runs away." if seen.has_diverged else "."))
+        for other in dict.fromkeys((advised, min(advised, rate / 10))):
+            if other < rate:
+                yield Suspicion(HIGH, prior, evidence, f"Set learning_rate={other:.2g}.",
+                                case.subject.edited(with_rate(other)))
+    if below > 0 or (stands and not above):
+        prior = min(0.95, 0.2 + 0.35 * below + (0.15 if stands else 0))
+        evidence = (f"{about.optimizer} learns at {rate:g}; usual are {low:g} to {high:g}"
+                    + (", and the loss hardly moves." if stands else "."))
+        for other in dict.fromkeys((advised, rate * 10 if rate > 0 else advised)):
+            if other > rate:
+                yield Suspicion(LOW, prior, evidence, f"Set learning_rate={other:.2g}.",
+                                case.subject.edited(with_rate(other)))
+    elif not above and not seen.has_diverged:
+        for other, cause in ((rate / 10, HIGH), (rate * 5, LOW)):
+            yield Suspicion(
+                cause, 0.1, f"{about.optimizer} learns at {rate:g}, and a rate of {other:.2g} does "
+                "better here.", f"Set learning_rate={other:.2g}.",
+                case.subject.edited(with_rate(other)))
+
+
+def _advised(case: Case) -> float:
+    """By the range test where it has one in the usual range or near it, else the usual."""
+    usual = DEFAULT.get(case.anatomy.optimizer, 1e-3)
+    low, high = USUAL.get(case.anatomy.optimizer, (1e-4, 0.1))
+    if case.rates is None:
+        return usual
+    return min(max(case.rates.recommended, low), high)

@@ -1,0 +1,76 @@
+"""The learning-rate range test on the user's model, with the user's optimizer and loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from audit.diagnosis.anatomy import anatomy
+from audit.diagnosis.dataset import shape_inputs
+from audit.diagnosis.edits import with_rate
+from audit.diagnosis.experiment import targets_of
+from audit.keras_runtime import seed_everything
+
+if TYPE_CHECKING:
+    from audit.diagnosis.dataset import Images
+    from audit.diagnosis.subject import Subject
+
+LOWEST, HIGHEST, TRIED = 1e-7, 10.0, 90
+SMOOTHING = 0.85
+DIVERGED = 3.0
+BELOW_LOWEST = 5.0
+"""The rate recommended is that of the lowest loss divided by this; ten is usual, and makes short
+trainings slow."""
+
+
+@dataclass(frozen=True)
+class RateTest:
+    """Smoothed loss by learning rate.
+
+    `rates` and `losses` are of one length, rates ascending; `own` is the user's.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    recommended: float
+    own: float
+
+
+def test_rates(subject: Subject, images: Images, seed: int) -> RateTest | None:
+    """Raise the learning rate from update to update, and see where the loss falls and rises.
+
+    Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3.
+
+    Returns:
+        None where the loss never falls, or the model cannot be trained at all.
+    """
+    try:
+        model = subject.edited(with_rate(LOWEST)).build(seed)
+        about = anatomy(model)
+        own = anatomy(subject.build(seed)).rate
+        random = np.random.default_rng(seed)
+        size = min(max(16, subject.regime.batch_size), 64, len(images.learned))
+        rates = np.geomspace(LOWEST, HIGHEST, TRIED)
+        seed_everything(seed)
+        found: list[float] = []
+        smoothed = 0.0
+        for number, rate in enumerate(rates):
+            rows = random.choice(images.learned, size, replace=False)
+            model.optimizer.learning_rate = float(rate)
+            loss = float(np.asarray(model.train_on_batch(
+                shape_inputs(images.pictures[rows], model, subject.regime.scale),
+                targets_of(images.labels[rows], about.encoding, about.units))).ravel()[0])
+            smoothed = SMOOTHING * smoothed + (1 - SMOOTHING) * loss
+            found.append(smoothed / (1 - SMOOTHING ** (number + 1)))
+            if not np.isfinite(loss) or found[-1] > DIVERGED * min(found):
+                break
+    except Exception:  # noqa: BLE001 - what a model raises is told by its training
+        return None
+    finite = np.nan_to_num(found, nan=np.inf)
+    begin = float(np.median(finite[:10]))
+    if not np.isfinite(begin) or finite.min() > 0.97 * begin:
+        return None
+    return RateTest(tuple(rates[:len(found)].tolist()), tuple(finite.tolist()),
+                    float(rates[int(finite.argmin())] / BELOW_LOWEST), own)
