@@ -101,7 +101,9 @@ def print_differences(console: Console, found: Differences) -> None:
 def _where(one: CheckDifference) -> str:
     if one.before != one.after:
         return f"{one.before} → {one.after}"
-    parts = [f"{name or 'dataset'} +{new} −{gone}" for name, (new, gone) in one.by_class().items()]
+    parts = [" ".join([name or "dataset", *([f"+{new}"] if new else ()),
+                       *([f"−{gone}"] if gone else ())])
+             for name, (new, gone) in one.by_class().items()]
     parts += [f"{flag.subject or 'dataset'} worse: {score:.2f} → {flag.score:.2f}"
               for flag, score in one.worse]
     return ", ".join(parts[:8]) + (" …" if len(parts) > 8 else "")  # noqa: PLR2004 - a line

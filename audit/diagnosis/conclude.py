@@ -83,6 +83,8 @@ def conclude(found: Diagnosis, data: Sequence[DataCause]) -> Conclusion:
 
 def _architecture(found: Diagnosis) -> Cause:
     failure = found.as_it_is.failure
+    if not failure and found.initial.loss != found.initial.loss:
+        failure = "the loss is no number before the first update: something in it makes NaN"
     return Cause(
         "architecture", CAUSES["architecture"], "perhaps" if not failure else "almost certainly",
         f"It cannot be trained: {failure}." if failure else (

@@ -1,0 +1,145 @@
+"""How often is the diagnosis right, and how often does it alarm on what is healthy?
+
+    python -m benchmarks.diagnose_faults --half tuning --out FILE.jsonl [--audit] [--only NAME]
+
+Each configuration of `benchmarks.fault_configurations` is diagnosed: the model on its images, of
+which the part to learn from is spoiled where the fault is one of the data. What was diagnosed
+before stands in FILE and is not done again. `--audit` has the data audited too (wrong labels),
+which takes 15 s each. At the end the figures, of all that stands in FILE.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+
+from audit.diagnosis.conclude import conclude
+from audit.diagnosis.data import causes_in_data
+from audit.diagnosis.dataset import Images, split
+from audit.diagnosis.diagnose import Budget, diagnose
+from audit.diagnosis.experiment import Limits, train
+from audit.diagnosis.reference import reference
+from audit.diagnosis.subject import Regime, Subject
+from benchmarks.fault_configurations import CONFIGURATIONS, Configuration, load
+from pipelines.audit_dataset import audit_dataset
+from pipelines.progress import Stages
+from pipelines.settings import Settings
+
+HEALTHY = "healthy"
+BACK = 0.8
+"""Of the healthy model's mean recall, that a proposed fix must bring back."""
+
+
+def images_of(one: Configuration, seed: int) -> Images:
+    pictures, labels, classes = load(one.dataset)
+    images = split(pictures, np.asarray(labels, np.int64), tuple(classes), seed)
+    if one.spoil is None:
+        return images
+    spoiled, given = one.spoil(images.pictures[images.learned], images.labels[images.learned],
+                               np.random.default_rng(seed))
+    count = len(given)
+    return replace(images, pictures=np.concatenate([spoiled, images.pictures[images.judged]]),
+                   labels=np.concatenate([given, images.labels[images.judged]]).astype(np.int64),
+                   learned=np.arange(count), judged=count + np.arange(len(images.judged)))
+
+
+def summary_of(images: Images) -> dict[str, Any]:
+    """The summary of a short audit of the images that are learned from."""
+    with tempfile.TemporaryDirectory() as folder:
+        for row in images.learned.tolist():
+            place = Path(folder) / "data" / f"class {images.labels[row]:02d}"
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(images.pictures[row]).save(place / f"{row}.png")
+        done = audit_dataset(Settings(data=Path(folder) / "data", out=Path(folder) / "run",
+                                      backbone="patches", effort="low"),
+                             Stages(Console(quiet=True)))
+        found: dict[str, Any] = json.loads((done.path / "summary.json").read_text("utf-8"))
+        return found
+
+
+def diagnosed(one: Configuration, seed: int, *, audits: bool) -> dict[str, Any]:
+    begun = time.perf_counter()
+    images = images_of(one, seed)
+    found = diagnose(Subject(one.name, one.build, Regime(one.epochs, one.batch_size)), images, seed,
+                     Budget())
+    limits = Limits(max(1, found.reference.updates), 40)
+    control = reference(len(images.classes), len(images.learned), limits.updates)
+    shuffled = train(control, images.shuffled(seed), seed, limits)
+    told = conclude(found, causes_in_data(images, found.reference, shuffled,
+                                          summary_of(images) if audits else None))
+    return {"name": one.name, "half": one.half, "truth": list(one.causes), "blame": told.blame,
+            "healthy": one.healthy, "own": found.as_it_is.recall,
+            "reference": found.reference.recall,
+            "told": [cause.key for cause in told.causes],
+            "after": told.causes[0].after if told.causes else None,
+            "seconds": round(time.perf_counter() - begun, 1)}
+
+
+def report(rows: list[dict[str, Any]]) -> None:
+    """Faults found, right causes first, false alarms, and fixes that bring recall back."""
+    healthy = [one for one in rows if not one["truth"]]
+    faulty = [one for one in rows if one["truth"]]
+    alarms = [one for one in healthy if one["told"]]
+    detected = [one for one in faulty if one["told"]]
+    first = [one for one in faulty if one["told"][:1] and one["told"][0] in one["truth"]]
+    print(f"healthy: {len(alarms)} alarms of {len(healthy)}: "
+          f"{', '.join(one['name'] for one in alarms)}")
+    if not faulty:
+        return
+    print(f"faulty: {len(detected)} of {len(faulty)} detected "
+          f"({len(detected) / len(faulty):.2f}), the right cause first in {len(first)} "
+          f"({len(first) / len(faulty):.2f})")
+    best = {one["name"]: one["own"] for one in healthy}
+    tried = [one for one in detected if one["after"] is not None and one["healthy"] in best]
+    back = [one for one in tried if one["after"] >= BACK * best[one["healthy"]]]
+    if tried:
+        print(f"the fix brings back {BACK:.0%} of the healthy recall in {len(back)} of "
+              f"{len(tried)}")
+    by_cause = defaultdict(list)
+    for one in faulty:
+        by_cause[one["truth"][0]].append(one)
+    for cause, own in sorted(by_cause.items()):
+        right = sum(one["told"][:1] != [] and one["told"][0] in one["truth"] for one in own)
+        missed = [f"{one['name']} → {one['told'][:2]}" for one in own
+                  if not (one["told"][:1] and one["told"][0] in one["truth"])]
+        print(f"  {cause:20} {right} of {len(own)}   {'; '.join(missed)}")
+
+
+def main() -> None:
+    """Diagnose what was not diagnosed before, and report."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--half", choices=("tuning", "final"), default="tuning")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--audit", action="store_true")
+    parser.add_argument("--only", default="", help="part of the names")
+    parser.add_argument("--every", type=int, default=1, help="take one of so many")
+    chosen = parser.parse_args()
+    rows = ([json.loads(line) for line in chosen.out.read_text("utf-8").splitlines()]
+            if chosen.out.is_file() else [])
+    done = {one["name"] for one in rows}
+    wanted = [one for one in CONFIGURATIONS if one.half == chosen.half and chosen.only in one.name]
+    for one in wanted[::chosen.every]:
+        if one.name in done:
+            continue
+        rows.append(diagnosed(one, 0, audits=chosen.audit))
+        with chosen.out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(rows[-1]) + "\n")
+        print(rows[-1]["name"], rows[-1]["truth"], "→", rows[-1]["told"][:3],
+              f"{rows[-1]['own']:.2f} / {rows[-1]['reference']:.2f}", rows[-1]["seconds"], "s",
+              flush=True)
+    report(rows)
+
+
+if __name__ == "__main__":
+    main()
