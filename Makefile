@@ -63,7 +63,7 @@ $(VENV)/.review-installed: $(RUNTIME) requirements-review.lock
 	@touch $@
 
 .PHONY: gate
-gate: $(RUNTIME)  ## Is RUN=folder of a run good enough to train on? Exit code 0, 1 or 3; see docs/gate.md
+gate: $(RUNTIME)  ## Is RUN=folder of a run good enough to train on? (Make itself ends with 2 where it is not.) See docs/gate.md
 	@test -n "$(RUN)" || { echo "make: give a run, as in: make gate RUN=reports/photos/latest" >&2; exit 2; }
 	@$(BIN)/audit gate "$(RUN)" $(ARGS)
 

@@ -29,6 +29,7 @@ from audit.review.pictures import Pictures
 from audit.review.server import ReviewSettings, make_app
 from audit.review.store import ReviewStore
 from audit.stored_run import read_run
+from benchmarks.page_timing import EMPTY_FRAMES, WATCH
 from pipelines.remedy_dataset import find_sources
 
 if TYPE_CHECKING:
@@ -37,31 +38,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 TOKEN = "of-the-benchmark"  # noqa: S105 - serves for as long as the benchmark runs
-
-WATCH = """
-window.times = [];
-addEventListener("keydown", (event) => {
-  const before = document.querySelector("[data-item]")?.dataset.item;
-  const look = () => {
-    const image = document.querySelector(".picture img");
-    const item = document.querySelector("[data-item]")?.dataset.item;
-    if (item === before || !image?.complete || !image.naturalWidth) requestAnimationFrame(look);
-    else setTimeout(() => times.push(performance.now() - event.timeStamp));
-  };
-  requestAnimationFrame(look);
-}, true);
-"""
-
-EMPTY_FRAMES = """async () => {
-  const times = [];
-  for (let count = 0; count < 60; count += 1) {
-    const begin = performance.now();
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
-      () => setTimeout(done))));
-    times.push(performance.now() - begin);
-  }
-  return times;
-}"""
 
 
 class Served:

@@ -237,6 +237,7 @@ def tell(one: Diagnosed, settings: DiagnoseSettings, console: Console) -> None:
     console.print(Text(one.conclusion.sentence, "bold"))
     found, images = one.found, one.images
     console.print(Text(
+        f"{len(images.labels):,} of {one.of:,} images were used. "
         f"Mean recall on {len(images.judged):,} images that were not learned from: the model "
         f"{100 * found.as_it_is.recall:.0f} %, a model of ours {100 * found.reference.recall:.0f} %"
         f", with shuffled labels {100 * one.shuffled.recall:.0f} %, chance "

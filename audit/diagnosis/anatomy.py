@@ -17,7 +17,6 @@ INTEGERS, ONE_HOT, BINARY = "integers", "one_hot", "binary"
 _NORMALISING = ("BatchNormalization", "LayerNormalization", "GroupNormalization",
                 "UnitNormalization", "RMSNormalization")
 _ACTIVATING = ("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax")
-_SCALING = ("Rescaling", "Normalization")
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,14 @@ class Anatomy:
         return next((one for one in reversed(names) if one != "linear"), "linear")
 
     @property
+    def softmaxes(self) -> int:
+        """How often softmax is applied from the last layer with weights on."""
+        if self.last is None:
+            return 0
+        return sum(activation_of(one) == "softmax" for one in
+                   self.layers[self.layers.index(self.last):])
+
+    @property
     def units(self) -> int:
         """Numbers the model gives an image."""
         kernel = self.last
@@ -73,11 +80,6 @@ class Anatomy:
     def is_normalised(self) -> bool:
         """Whether any layer normalises what is inside."""
         return any(kind(one) in _NORMALISING for one in self.layers)
-
-    @property
-    def scalings(self) -> list[Any]:
-        """Layers that scale the pictures."""
-        return [one for one in self.layers if kind(one) in _SCALING]
 
     @property
     def parameters(self) -> int:

@@ -37,9 +37,6 @@ CAUSES: Mapping[str, str] = {
 }
 """Key → the cause in words."""
 
-DATA_CAUSES = frozenset({"label_noise", "too_few_images", "imbalance", "no_signal"})
-
-
 @dataclass(frozen=True)
 class Case:
     """All that is known before anything is tried.

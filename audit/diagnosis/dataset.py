@@ -60,14 +60,6 @@ def split(pictures: Pixels, labels: Labels, classes: tuple[str, ...], seed: int)
     return Images(pictures, labels, classes, np.setdiff1d(np.arange(len(labels)), rows), rows)
 
 
-@dataclass(frozen=True)
-class Shaped:
-    """Images as one model takes them: float32 inputs, and targets as its loss wants them."""
-
-    inputs: NDArray[np.float32]
-    targets: NDArray[np.generic]
-
-
 def shape_inputs(pictures: Pixels, model: Any, scale: float) -> NDArray[np.float32]:
     """`(n, height, width, channels)` float32, 0 to 255 times `scale`, as the model takes it."""
     shape = model.input_shape if model.built else (None, None, None, 3)

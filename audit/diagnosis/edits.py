@@ -43,11 +43,13 @@ def with_softmax(classes: int) -> Edit:
     """A last layer of one unit a class with softmax, and the loss that goes with it."""
     def edit(model: Any) -> Any:
         last = [one for one in model.layers if is_weighted(one)][-1]
-        after = [one.name for one in model.layers[model.layers.index(last) + 1:]]
+        rest = model.layers[model.layers.index(last) + 1:]
+        after = [one.name for one in rest]
+        own = "linear" if any(kind(one) == "Softmax" for one in rest) else "softmax"
 
         def change(_place: int, layer: Any, config: dict[str, Any]) -> dict[str, Any]:
             if layer.name == last.name:
-                return config | {"units": classes, "activation": "softmax"}
+                return config | {"units": classes, "activation": own}
             if layer.name in after and kind(layer) == "Activation":
                 return config | {"activation": "linear"}
             return config

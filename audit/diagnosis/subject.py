@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DEFAULT_EPOCHS, DEFAULT_BATCH = 10, 32
 """What Keras users take where they say nothing; 32 is `Model.fit`'s own."""
 
-_ARGUMENTS = ("epochs", "batch_size", "scale", "class_weight", "validation_split")
+_ARGUMENTS = ("epochs", "batch_size", "scale", "class_weight")
 _PICTURE_RANK = 4
 
 
@@ -29,14 +29,12 @@ class Regime:
         batch_size: images an update.
         scale: what pictures of 0 to 255 are multiplied by before the model sees them.
         class_weight: class number → weight of its images.
-        validates: whether its owner watches a validation set; None if that is not known.
     """
 
     epochs: int = DEFAULT_EPOCHS
     batch_size: int = DEFAULT_BATCH
     scale: float = 1.0
     class_weight: Mapping[int, float] | None = None
-    validates: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def load_subject(name: str, epochs: int | None = None, batch_size: int | None = 
     """Load `FILE.py:FUNCTION` or `MODEL.keras`.
 
     FUNCTION returns a compiled model, or a model and a dictionary of `epochs`, `batch_size`,
-    `scale`, `class_weight` and `validation_split`. It is called once for each experiment, so it
+    `scale` and `class_weight`. It is called once for each experiment, so it
     must build a model each time. Of a saved model the architecture and the compilation are taken;
     its weights are drawn anew.
 
@@ -164,12 +162,10 @@ def _regime(arguments: Any, name: str) -> Regime:
     if isinstance(scale, bool) or not isinstance(scale, int | float) or scale <= 0:
         raise UsageError(f"--model {name}: scale must be a number above 0, as 1/255. Got {scale!r} "
                          "instead.")
-    split = arguments.get("validation_split")
     return Regime(_positive(arguments.get("epochs", DEFAULT_EPOCHS), f"--model {name}: epochs"),
                   _positive(arguments.get("batch_size", DEFAULT_BATCH),
                             f"--model {name}: batch_size"),
-                  float(scale), arguments.get("class_weight"),
-                  None if split is None else bool(split))
+                  float(scale), arguments.get("class_weight"))
 
 
 def _positive(value: Any, what: str) -> int:

@@ -213,7 +213,7 @@ def _judgement(state: CheckState, label: str, rules: Rules, found: Sequence[Flag
 def _number(condition: Condition, value: float) -> str:
     if condition.figure == "count":
         return f"{value:,.0f}"
-    return f"{value:.4g}" if condition.figure.startswith(METRIC) else f"{value:.3f}"
+    return f"{value:.4g}" if condition.figure.startswith(METRIC) else f"{value:.4f}"
 
 
 def _advice(state: CheckState, counting: Sequence[Flag]) -> str:

@@ -9,17 +9,15 @@ import pandas as pd
 
 from audit import tables
 from audit.digest import digest_of_rows
+from audit.errors import AuditError
 from audit.gate.policy import known_checks, read_policy
-from audit.gate.record import CheckState, Finding, GateRecord, read_record
+from audit.gate.record import NOT_ABOUT_IMAGES, CheckState, Finding, GateRecord, read_record
+from audit.gate.reviewed import Reviewed
 from audit.gate.verdict import judge
-from audit.gating import read_reviewed
+from audit.gating import gate_run, read_reviewed
 from audit.review.items import LABEL, QUALITY, kind_of_set, question_name
 from audit.review.store import REVIEW_FILE, Event, ReviewStore
 from audit.rundir import RunDir
-
-ABOUT_CLASSES = ("class_imbalance", "no_signal", "overlapping_classes", "shortcut", "sufficiency",
-                 "too_few_images", "weak_slices")
-"""Checks that say nothing of single images; all others do."""
 
 
 def sha(text):
@@ -116,7 +114,7 @@ def _images(given, codes, flags, statuses):
     columns = {name: given[name] for name in ("image_id", "split", "given_label")}
     count = len(given["image_id"])
     for code in codes:
-        if code in ABOUT_CLASSES:
+        if code in NOT_ABOUT_IMAGES:
             continue
         ran, found = statuses.get(code, "ok") == "ok", flags.get(code, {})
         columns[f"is_{code}_issue"] = pd.Series(
@@ -132,7 +130,7 @@ def record_of(images=PLENTY, *, flags=None, findings=(), statuses=None, metrics=
              for check, rows in (flags or {}).items()}
     states = {code: CheckState(
         code, code.replace("_", " ").capitalize(), (statuses or {}).get(code, "ok"), "",
-        (metrics or {}).get(code, {}), code not in ABOUT_CLASSES)
+        (metrics or {}).get(code, {}), code not in NOT_ABOUT_IMAGES)
         for code in known_checks() if code not in without}
     ran = {code: flags.get(code, {}) for code, one in states.items()
            if one.is_about_images and one.status == "ok"}
@@ -212,3 +210,18 @@ def write_answers(run, *events):
     store = ReviewStore(run / REVIEW_FILE)
     store.append(events)
     store.close()
+
+
+NOBODY = Reviewed({}, frozenset(), "")
+DEFAULT = read_policy(None)
+BAD = {"unreadable_file": [0]}
+"""Flags that break an error rule of the default policy."""
+
+
+def outcome(run, **options):
+    """Exit code of a run, and why; whether it is told by a verdict or by an error."""
+    try:
+        verdict = gate_run(run, **options)
+    except AuditError as error:
+        return error.exit_code, str(error)
+    return verdict.exit_code, "; ".join(verdict.reasons)

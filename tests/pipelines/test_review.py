@@ -2,15 +2,13 @@
 
 import http.client
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from conftest import write_digits
+from review.browserless import command_serving
 
 from audit.review.items import Catalogue
 from audit.review.store import REVIEW_FILE, Event, ReviewStore
@@ -59,23 +57,8 @@ def answer_all(run, reviewer="Ada"):
 @pytest.fixture
 def serve(run):
     """Starts `audit review` in a process of its own; gives the process and its address."""
-    started = []
-
-    def start(*arguments):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.cli", "review", str(run), "--port", "0", *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)})
-        started.append(process)
-        for line in process.stdout:
-            if line.startswith("Open "):
-                return process, line.split()[1]
-        raise AssertionError(process.stderr.read())
-
-    yield start
-    for one in started:
-        one.kill()
-        one.wait()
+    with command_serving(run) as start:
+        yield lambda *arguments: start("--port", "0", *arguments)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

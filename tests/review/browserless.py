@@ -2,13 +2,19 @@
 
 import http.client
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from urllib.parse import urlencode
 
 import uvicorn
+
+ROOT = Path(__file__).parents[2]
 
 
 class Answer:
@@ -57,6 +63,31 @@ class Client:
     def post(self, path, content, headers=None):
         return self.request("POST", path, {"content-type": "application/json", **(headers or {})},
                             content)
+
+
+@contextmanager
+def command_serving(run):
+    """Starts `audit review` on a run in a process of its own, as often as wanted.
+
+    Gives a function of further arguments, which gives the process and its address.
+    """
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.cli", "review", str(run), *map(str, arguments)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)})
+        started.append(process)
+        for line in process.stdout:
+            if line.startswith("Open "):
+                return process, line.split()[1]
+        raise AssertionError(process.stderr.read())
+
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
 
 
 class Server:

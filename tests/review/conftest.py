@@ -1,6 +1,7 @@
 """A run on real digits in which there is something to ask of every kind, and a browser for it."""
 
 import shutil
+from contextlib import contextmanager
 
 import pandas as pd
 import pytest
@@ -97,13 +98,27 @@ def server(asked, tmp_path):
     store.close()
 
 
-@pytest.fixture
-def context(chromium):
+@contextmanager
+def windows(chromium):
     """Windows of a browser that has been nowhere."""
     opened = chromium.new_context(viewport={"width": 1280, "height": 720})
     opened.set_default_timeout(10_000)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def context(chromium):
+    """Windows of a browser that has been nowhere."""
+    with windows(chromium) as opened:
+        yield opened
+
+
+@pytest.fixture
+def other_context(chromium):
+    """The same, of somebody else."""
+    with windows(chromium) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections import Counter
 from http.client import HTTPException
@@ -16,7 +14,7 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
-from review.browserless import Client
+from review.browserless import Client, command_serving
 from review.browsing import Reviewer
 
 from audit.review.items import Catalogue
@@ -39,23 +37,8 @@ def reviewed(run, tmp_path):
 @pytest.fixture
 def serve(reviewed):
     """Starts `audit review` in a process of its own; gives the process and its address."""
-    started = []
-
-    def start(port=0):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.cli", "review", str(reviewed[0]), "--port",
-             str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)})
-        started.append(process)
-        for line in process.stdout:
-            if line.startswith("Open "):
-                return process, line.split()[1]
-        raise AssertionError(process.stderr.read())
-
-    yield start
-    for one in started:
-        one.kill()
-        one.communicate()
+    with command_serving(reviewed[0]) as start:
+        yield lambda port=0: start("--port", port)
 
 
 def port_of(address):

@@ -5,33 +5,11 @@ from statistics import quantiles
 import pytest
 from review.browsing import names_of_cards
 
+from benchmarks.page_timing import EMPTY_FRAMES, WATCH
+
 SLOWEST_MS = 100
 ANSWERED = 120  # of which each sixth or so asks the server for more
 
-WATCH = """
-window.times = [];
-addEventListener("keydown", (event) => {
-  const before = document.querySelector("[data-item]")?.dataset.item;
-  const look = () => {
-    const image = document.querySelector(".picture img");
-    const item = document.querySelector("[data-item]")?.dataset.item;
-    if (item === before || !image?.complete || !image.naturalWidth) requestAnimationFrame(look);
-    else setTimeout(() => times.push(performance.now() - event.timeStamp));
-  };
-  requestAnimationFrame(look);
-}, true);
-"""
-
-FRAMES = """async () => {
-  const times = [];
-  for (let count = 0; count < 60; count += 1) {
-    const begin = performance.now();
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
-      () => setTimeout(done))));
-    times.push(performance.now() - begin);
-  }
-  return times;
-}"""
 IDLE_MS = 40  # two empty frames and a little
 
 OTHERS = [str(number) for number in range(3, 10)]
@@ -190,7 +168,7 @@ def test_a_reload_goes_on_where_it_was(reviewer):
 def test_the_next_picture_is_there_at_once(reviewer):
     page = reviewer.page
     reviewer.choose("label")
-    idle = page.evaluate(FRAMES)
+    idle = page.evaluate(EMPTY_FRAMES)
     page.evaluate(WATCH)
     for number in range(ANSWERED):
         reviewer.press("ArrowLeft" if number % 2 else "ArrowRight")
@@ -199,7 +177,7 @@ def test_the_next_picture_is_there_at_once(reviewer):
     reviewer.all_saved()
     assert len(reviewer.answers()) == ANSWERED
     # Where other work keeps the machine from drawing even nothing in time, so much more is due.
-    empty = quantiles([*idle, *page.evaluate(FRAMES)], n=20)[-1]
+    empty = quantiles([*idle, *page.evaluate(EMPTY_FRAMES)], n=20)[-1]
     assert quantiles(times, n=20)[-1] < SLOWEST_MS * max(1, empty / IDLE_MS)
 
 

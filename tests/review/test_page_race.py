@@ -24,14 +24,6 @@ look();
 
 
 @pytest.fixture
-def other_context(chromium):
-    opened = chromium.new_context(viewport={"width": 1280, "height": 720})
-    opened.set_default_timeout(10_000)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def clock(monkeypatch):
     """The store's clock, which a test may set forward."""
     ahead = SimpleNamespace(seconds=0)

@@ -1,6 +1,7 @@
 """The last layer and the loss do not fit.
 
-Keras takes any last layer with any loss. Softmax under a loss that takes logits is softmax twice, a
+Keras takes any last layer with any loss. Softmax twice leaves next to no difference between classes
+(softmax under a loss with from_logits=True is no such thing: Keras 3 takes the logits before it). A
 linear layer under one that takes probabilities is the logarithm of anything, one unit with softmax
 is always 1, and an error of labels as numbers says that class 9 is far from class 1.
 """
@@ -54,8 +55,8 @@ def _units(about: Anatomy, classes: int) -> Iterator[tuple[float, str]]:
 def _outputs(about: Anatomy) -> Iterator[tuple[float, str]]:
     """Outputs that the loss takes for something else."""
     last, loss = about.last_activation, about.loss
-    if about.from_logits and last in {"softmax", "sigmoid"}:
-        yield 0.7, f"{last} in the model, and once more in the loss (from_logits=True)"
+    if about.softmaxes > 1:
+        yield 0.7, f"softmax {about.softmaxes} times at the end"
     if about.from_logits is False and last not in {"softmax", "sigmoid"} and (
             loss in _SUM_TO_ONE or loss.startswith("binary")):
         yield 0.9, f"{last} outputs, which the loss takes for probabilities (from_logits=False)"
