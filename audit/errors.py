@@ -24,3 +24,11 @@ class UnauditableError(AuditError):
     """The request is clear but the data holds nothing to audit."""
 
     exit_code = 3
+
+
+_LONGEST = 200
+
+
+def in_one_line(error: BaseException) -> str:
+    """What a library raised, for a message: its class and how its text begins, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:_LONGEST]}"

@@ -1,6 +1,6 @@
 """How often is the diagnosis right, and how often does it alarm on what is healthy?
 
-    python -m benchmarks.diagnose_faults --half tuning --out FILE.jsonl [--audit] [--only NAME]
+    python -m benchmarks.diagnose_faults --half tuning --out FILE.jsonl [--audit] [--workers N]
 
 Each configuration of `benchmarks.fault_configurations` is diagnosed: the model on its images, of
 which the part to learn from is spoiled where the fault is one of the data. What was diagnosed
@@ -16,6 +16,8 @@ import tempfile
 import time
 from collections import defaultdict
 from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,10 @@ from PIL import Image
 from rich.console import Console
 
 from audit.diagnosis.conclude import conclude
+from audit.diagnosis.control import shuffled_control
 from audit.diagnosis.data import causes_in_data
 from audit.diagnosis.dataset import Images, split
 from audit.diagnosis.diagnose import Budget, diagnose
-from audit.diagnosis.experiment import Limits, train
-from audit.diagnosis.reference import reference
 from audit.diagnosis.subject import Regime, Subject
 from benchmarks.fault_configurations import CONFIGURATIONS, Configuration, load
 from pipelines.audit_dataset import audit_dataset
@@ -72,9 +73,7 @@ def diagnosed(one: Configuration, seed: int, *, audits: bool) -> dict[str, Any]:
     images = images_of(one, seed)
     found = diagnose(Subject(one.name, one.build, Regime(one.epochs, one.batch_size)), images, seed,
                      Budget())
-    limits = Limits(max(1, found.reference.updates), 40)
-    control = reference(len(images.classes), len(images.learned), limits.updates)
-    shuffled = train(control, images.shuffled(seed), seed, limits)
+    shuffled = shuffled_control(images, found.reference, seed, Budget())
     told = conclude(found, causes_in_data(images, found.reference, shuffled,
                                           summary_of(images) if audits else None))
     return {"name": one.name, "half": one.half, "truth": list(one.causes), "blame": told.blame,
@@ -82,7 +81,16 @@ def diagnosed(one: Configuration, seed: int, *, audits: bool) -> dict[str, Any]:
             "reference": found.reference.recall,
             "told": [cause.key for cause in told.causes],
             "after": told.causes[0].after if told.causes else None,
+            "trials": [[trial.suspicion.cause, round(trial.suspicion.prior, 2),
+                        round(trial.recovered, 2), trial.is_verified, trial.untried[:60]]
+                       for trial in found.trials],
+            "learned": [found.as_it_is.learned, found.reference.learned],
+            "losses": [round(epoch.loss, 4) for epoch in found.as_it_is.epochs],
             "seconds": round(time.perf_counter() - begun, 1)}
+
+
+def by_name(name: str, *, audits: bool) -> dict[str, Any]:
+    return diagnosed(next(one for one in CONFIGURATIONS if one.name == name), 0, audits=audits)
 
 
 def report(rows: list[dict[str, Any]]) -> None:
@@ -123,21 +131,24 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--audit", action="store_true")
     parser.add_argument("--only", default="", help="part of the names")
+    parser.add_argument("--workers", type=int, default=1, help="configurations at once")
     parser.add_argument("--every", type=int, default=1, help="take one of so many")
     chosen = parser.parse_args()
     rows = ([json.loads(line) for line in chosen.out.read_text("utf-8").splitlines()]
             if chosen.out.is_file() else [])
     done = {one["name"] for one in rows}
-    wanted = [one for one in CONFIGURATIONS if one.half == chosen.half and chosen.only in one.name]
-    for one in wanted[::chosen.every]:
-        if one.name in done:
-            continue
-        rows.append(diagnosed(one, 0, audits=chosen.audit))
-        with chosen.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(rows[-1]) + "\n")
-        print(rows[-1]["name"], rows[-1]["truth"], "→", rows[-1]["told"][:3],
-              f"{rows[-1]['own']:.2f} / {rows[-1]['reference']:.2f}", rows[-1]["seconds"], "s",
-              flush=True)
+    wanted = [one.name for one in CONFIGURATIONS
+              if one.half == chosen.half and chosen.only in one.name][::chosen.every]
+    task = partial(by_name, audits=chosen.audit)
+    # A process each few configurations: TensorFlow gives no memory back.
+    with get_context("spawn").Pool(chosen.workers, maxtasksperchild=8) as pool:
+        for found in pool.imap_unordered(task, [name for name in wanted if name not in done]):
+            rows.append(found)
+            with chosen.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(found) + "\n")
+            print(found["name"], found["truth"], "→", found["told"][:3],
+                  f"{found['own']:.2f} / {found['reference']:.2f}", found["seconds"], "s",
+                  flush=True)
     report(rows)
 
 

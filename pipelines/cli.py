@@ -215,10 +215,17 @@ def diagnose(
     model: Annotated[str, typer.Option(
         help="FILE.py:FUNCTION that returns a compiled Keras model (or a model and a dictionary of "
              "epochs, batch_size, scale, class_weight), or a saved MODEL.keras.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for diagnosis.json.")] = None,
+    out: Annotated[Path | None, typer.Option(
+        help="Folder for diagnosis.html and diagnosis.json. Default: reports/NAME/diagnosis, or "
+             "diagnosis in the run's folder.")] = None,
     labels: Annotated[Path | None, typer.Option(help="As in audit run.")] = None,
     label_column: Annotated[str, typer.Option(help="As in audit run.")] = "label",
-    epochs: Annotated[int | None, typer.Option(help="Times through the images.")] = None,
+    history: Annotated[Path | None, typer.Option(
+        help="Curves of a training that was made: history.history as JSON, the file of "
+             "keras.callbacks.CSVLogger, or that of audit.training.Watch.")] = None,
+    epochs: Annotated[int | None, typer.Option(
+        help="Times through the images. Default: those of --history, else of the model's function, "
+             "else 10.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images an update.")] = None,
     quick: Annotated[bool, typer.Option(
         "--quick", help="Fewer and shorter experiments, and no audit of the data.")] = False,
@@ -229,15 +236,12 @@ def diagnose(
     with explained(debug=debug, unfinished="nothing was concluded."):
         from rich.console import Console  # noqa: PLC0415
 
-        from pipelines.diagnose_model import (  # noqa: PLC0415
-            DiagnoseSettings,
-            diagnose_model,
-            tell,
-        )
+        from pipelines.diagnose_model import DiagnoseSettings, diagnose_model  # noqa: PLC0415
         from pipelines.progress import Stages  # noqa: PLC0415
+        from pipelines.tell_diagnosis import tell  # noqa: PLC0415
 
-        settings = DiagnoseSettings(data, model, out, labels, label_column, epochs, batch_size,
-                                    quick, seed)
+        settings = DiagnoseSettings(data, model, out, labels, label_column, history, epochs,
+                                    batch_size, quick, seed)
         tell(diagnose_model(settings, Stages(Console(stderr=True))), settings,
              Console(highlight=False))
 

@@ -11,7 +11,10 @@ import numpy as np
 from audit.keras_runtime import load_keras
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+_SMALL = re.compile("(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])")
+"""Where Keras puts a line into the name of a class: `Conv2D` is `conv2d`, `ReLU` is `re_lu`."""
 
 INTEGERS, ONE_HOT, BINARY = "integers", "one_hot", "binary"
 _NORMALISING = ("BatchNormalization", "LayerNormalization", "GroupNormalization",
@@ -25,6 +28,7 @@ class Anatomy:
 
     Attributes:
         layers: all of them, those of models inside it too, in their order.
+        names: of them, as they are in the first model that a process builds: Keras counts on.
         loss: name in snake case, as `sparse_categorical_crossentropy`; empty if it is one of the
             user's own.
         from_logits: whether the loss takes logits; None for a loss that has no such thing.
@@ -33,6 +37,7 @@ class Anatomy:
     """
 
     layers: tuple[Any, ...]
+    names: tuple[str, ...]
     loss: str
     from_logits: bool | None
     optimizer: str
@@ -104,7 +109,8 @@ def anatomy(model: Any) -> Anatomy:
     is_keras = isinstance(loss, str) or type(loss).__module__.partition(".")[0] == "keras"
     if not is_keras and not callable(getattr(load_keras().losses, str(name), None)):
         name = ""
-    return Anatomy(tuple(flat(model)), _alias(_snake(str(name))), from_logits,
+    layers = tuple(flat(model))
+    return Anatomy(layers, names_of(layers), _alias(_snake(str(name))), from_logits,
                    type(model.optimizer).__name__, value)
 
 
@@ -127,6 +133,21 @@ def flat(model: Any) -> Iterator[Any]:
             yield from flat(one)
         else:
             yield one
+
+
+def names_of(layers: Sequence[Any]) -> tuple[str, ...]:
+    """Names of layers, those that Keras gave counted from the first of each kind on."""
+    seen: dict[str, int] = {}
+    found = []
+    for one in layers:
+        given = _SMALL.sub("_", kind(one)).lower()
+        if re.fullmatch(rf"{re.escape(given)}(_\d+)?", one.name):
+            number = seen.get(given, 0)
+            seen[given] = number + 1
+            found.append(f"{given}_{number}" if number else given)
+        else:
+            found.append(one.name)
+    return tuple(found)
 
 
 def kind(layer: Any) -> str:

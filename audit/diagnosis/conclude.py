@@ -17,6 +17,10 @@ DATA, MODEL, SETTINGS, SEVERAL, NOTHING = "data", "model", "settings", "several"
 
 _SETTINGS = {"learning_rate_high", "learning_rate_low", "optimizer", "epochs", "batch_size"}
 _WORDS = ((0.85, "almost certainly"), (0.65, "probably"), (0.4, "perhaps"))
+FAR = 0.5
+"""Of what lies between chance and the reference, that a model must lack before its architecture is
+blamed: no fix was seen to help there, and a model may be smaller than ours on purpose."""
+
 LEAST_SAID = 0.4
 """Below it a cause in the data is not said where the model is at fault."""
 
@@ -73,7 +77,7 @@ def conclude(found: Diagnosis, data: Sequence[DataCause]) -> Conclusion:
         one.suspicion.evidence, one.suspicion.fix, found.as_it_is.recall,
         one.training.recall if one.training else None,
         "The same training with this fix gets no further.") for one in found.causes]
-    if found.is_poor and not model:
+    if found.is_poor and not model and found.shortfall > FAR:
         model = [_architecture(found)]
     own = [Cause(one.cause, CAUSES[one.cause], _in_words(one.strength), one.evidence, one.fix, None,
                  None, one.refuted_by) for one in data

@@ -46,14 +46,15 @@ class DataCause:
     refuted_by: str
 
 
-def causes_in_data(images: Images, reference: Training, shuffled: Training,
+def causes_in_data(images: Images, reference: Training, shuffled: Training | None,
                    summary: Mapping[str, Any] | None) -> list[DataCause]:
     """Causes in the data, the surest first.
 
     Args:
         images: of the user.
         reference: a model of ours trained on them.
-        shuffled: the same with labels in another order, where nothing can be learned.
+        shuffled: the same with labels in another order, where nothing can be learned; None where
+            the labels as they are were learned beyond doubt.
         summary: summary.json of an audit of the data; None where there is none.
     """
     found = [*_no_signal(images, reference, shuffled), *_too_few(images, reference, summary),
@@ -61,8 +62,11 @@ def causes_in_data(images: Images, reference: Training, shuffled: Training,
     return sorted(found, key=lambda one: -one.strength)
 
 
-def _no_signal(images: Images, reference: Training, shuffled: Training) -> list[DataCause]:
+def _no_signal(images: Images, reference: Training, shuffled: Training | None,
+               ) -> list[DataCause]:
     """Learning from the labels is no better than learning from shuffled ones."""
+    if shuffled is None:
+        return []
     floor = max(shuffled.recall, images.chance)
     error = standard_error(reference.recall, floor, images)
     if reference.recall > floor + DEVIATIONS * error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from math import sqrt
@@ -16,16 +17,19 @@ from typing import TYPE_CHECKING
 from audit.diagnosis import probes
 from audit.diagnosis.anatomy import anatomy
 from audit.diagnosis.case import CAUSES, Case, Suspicion
-from audit.diagnosis.experiment import Limits, Training, train
+from audit.diagnosis.experiment import Limits, Training, planned, train
 from audit.diagnosis.initial import Initial, look
-from audit.diagnosis.rates import RateTest, test_rates
+from audit.diagnosis.rates import TRIED, RateTest, find_rates
 from audit.diagnosis.reference import reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from audit.diagnosis.dataset import Images
     from audit.diagnosis.subject import Subject
+
+    Doing = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 POOR_SHARE = 0.12
 """Of what lies between chance and the reference, that a model must fall short by to be poor."""
@@ -38,6 +42,11 @@ RECOVERED = 0.4
 
 PRIOR_WEIGHT = 0.5
 """How much what was seen beforehand counts beside what a fix made good, when causes are ranked."""
+
+
+ALL_BUT = 0.05
+"""Of the shortfall, that may be left when a fix ends the search: no weaker suspicion could then be
+ranked above it."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,7 @@ class Diagnosis:
         reference: of a model of ours on the same images.
         rates: loss by learning rate; None where it could not be measured.
         is_poor: whether the model falls short of the reference beyond chance.
+        shortfall: by which share of what lies between chance and the reference.
         trials: the most likely cause first; all that was suspected.
         seconds: that it took.
     """
@@ -101,6 +111,7 @@ class Diagnosis:
     reference: Training
     rates: RateTest | None
     is_poor: bool
+    shortfall: float
     trials: tuple[Trial, ...] = field(default=())
     seconds: float = 0.0
 
@@ -122,7 +133,7 @@ def all_probes() -> tuple[Callable[[Case], Iterator[Suspicion]], ...]:
 
 
 def diagnose(subject: Subject, images: Images, seed: int = 0, budget: Budget | None = None,
-             say: Callable[[str, float], None] = lambda *_: None) -> Diagnosis:
+             doing: Doing = lambda *_: nullcontext(_nothing)) -> Diagnosis:
     """Diagnose a model on images.
 
     Nothing is suspected of a model that gets as far as the reference on the same images.
@@ -132,31 +143,41 @@ def diagnose(subject: Subject, images: Images, seed: int = 0, budget: Budget | N
         images: to learn from and to judge by.
         seed: of all that is random.
         budget: of time.
-        say: told what is done, and the share of it that is done.
+        doing: entered with what is done and its updates (0 if unknown) while it is done; gives a
+            function that is told of the updates.
     """
     begun = time.perf_counter()
     budget = budget or Budget()
     limits = Limits(budget.updates, budget.seconds)
     about = anatomy(subject.build(seed))
-    say("looking at the model", 0)
-    initial = look(subject, about, images, seed)
-    as_it_is = train(subject, images, seed, limits,
-                     lambda done: say("training it as it is", done))
-    own = -(-len(images.learned) // subject.regime.batch_size) * subject.regime.epochs
-    wanted = min(own, budget.updates)
-    measure = reference(len(images.classes), len(images.learned), wanted)
-    best = train(measure, images, seed, limits, lambda done: say("training a model of ours", done))
+    with doing("looking at the model", 0):
+        initial = look(subject, about, images, seed)
+    with doing("training it as it is", planned(subject, images, limits)) as advance:
+        as_it_is = train(subject, images, seed, limits, advance)
+    own = planned(subject, images, limits)
+    measure = reference(len(images.classes), len(images.learned), own)
+    with doing("a model of ours", planned(measure, images, limits)) as advance:
+        best = train(measure, images, seed, limits, advance)
     is_poor = falls_short(as_it_is, best, images)
-    if not is_poor:
-        return Diagnosis(initial, as_it_is, best, test_rates(subject, images, seed), is_poor,
-                         seconds=time.perf_counter() - begun)
-    say("learning rates", 0)
-    rates = test_rates(subject, images, seed)
-    case = Case(subject, about, images, initial, as_it_is, best, rates)
-    trials = sorted(_tried(case, suspicions(case), seed, budget, say),
-                    key=lambda one: (-one.is_verified, -one.rank))
-    return Diagnosis(initial, as_it_is, best, rates, is_poor, tuple(trials),
+    with doing("learning rates", TRIED) as advance:
+        rates = find_rates(subject, images, seed, advance)
+    trials: list[Trial] = []
+    if is_poor:
+        case = Case(subject, about, images, initial, as_it_is, best, rates)
+        trials = sorted(_tried(case, suspicions(case), seed, budget, doing),
+                        key=lambda one: (-one.is_verified, -one.rank))
+    return Diagnosis(initial, as_it_is, best, rates, is_poor,
+                     shortfall(as_it_is, best, images), tuple(trials),
                      time.perf_counter() - begun)
+
+
+def _nothing(_updates: int) -> None:
+    pass
+
+
+def shortfall(one: Training, best: Training, images: Images) -> float:
+    """Share of what lies between chance and the best that a training lacks, 0 at least."""
+    return max(0.0, best.recall - one.recall) / max(1e-9, best.recall - images.chance)
 
 
 def falls_short(one: Training, best: Training, images: Images) -> bool:
@@ -180,20 +201,27 @@ def suspicions(case: Case) -> list[Suspicion]:
 
 
 def _tried(case: Case, suspected: Sequence[Suspicion], seed: int, budget: Budget,
-           say: Callable[[str, float], None]) -> Iterator[Trial]:
+           doing: Doing) -> Iterator[Trial]:
     begun = time.perf_counter()
     limits = Limits(budget.updates, budget.seconds)
     gap = max(1e-9, case.reference.recall - case.as_it_is.recall)
-    for number, one in enumerate(suspected):
-        say(f"trying: {CAUSES[one.cause].lower()}", number / len(suspected))
+    best = 0.0
+    for one in suspected:
+        if best >= 1 + PRIOR_WEIGHT * one.prior:
+            yield Trial(one, None, untried="another fix made good all that was short")
+            continue
         if time.perf_counter() - begun > budget.total:
             yield Trial(one, None, untried="no time was left")
             continue
-        trained = train(one.remedy, case.images, seed, limits)
+        with doing(f"trying: {CAUSES[one.cause].lower()}",
+                   planned(one.remedy, case.images, limits)) as advance:
+            trained = train(one.remedy, case.images, seed, limits, advance)
         if trained.failure:
             yield Trial(one, None, untried=trained.failure)
             continue
         gained = trained.recall - case.as_it_is.recall
         recovered = gained / gap
         by_chance = DEVIATIONS * standard_error(trained.recall, case.as_it_is.recall, case.images)
-        yield Trial(one, trained, recovered, recovered >= RECOVERED and gained > by_chance)
+        trial = Trial(one, trained, recovered, recovered >= RECOVERED and gained > by_chance)
+        best = max(best, trial.rank + ALL_BUT if trial.is_verified else 0)
+        yield trial

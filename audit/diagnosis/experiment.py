@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audit.curves import Curves
 from audit.diagnosis.anatomy import BINARY, INTEGERS, anatomy
 from audit.diagnosis.dataset import shape_inputs
+from audit.errors import in_one_line
 from audit.keras_runtime import load_keras, seed_everything
 from audit.mean_recall import mean_recall
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
     from audit.diagnosis.dataset import Images
     from audit.diagnosis.subject import Subject
+
+KEPT = 3
+"""Last epochs of which the best counts, as whoever keeps the best of them has it: one epoch alone
+swings by several points."""
 
 _MOST_WATCHED = 600
 _PREDICTED_AT_ONCE = 256
@@ -40,11 +46,13 @@ class Epoch:
     Attributes:
         updates: done by then.
         loss: mean of the epoch, of the images learned from; not finite where it diverged.
-        recall: mean recall of the classes on the images judged by.
+        held_out_loss: of the images judged by.
+        recall: mean recall of the classes on these.
     """
 
     updates: int
     loss: float
+    held_out_loss: float
     recall: float
 
 
@@ -54,7 +62,8 @@ class Training:
 
     Attributes:
         epochs: in their order.
-        recall: mean recall of the classes on the images judged by, at the end; chance if it failed.
+        recall: mean recall of the classes on the images judged by, the best of the last `KEPT`
+            epochs; chance if it failed.
         learned: the same on images learned from.
         failure: what Keras raised, in one line; empty if nothing.
         was_cut: ended by the limits before its own end.
@@ -72,6 +81,14 @@ class Training:
     def updates(self) -> int:
         """Updates done."""
         return self.epochs[-1].updates if self.epochs else 0
+
+    @property
+    def curves(self) -> Curves:
+        """Its curves by epoch; no loss of held-out images where one of them was no number."""
+        held_out = tuple(one.held_out_loss for one in self.epochs)
+        return Curves(tuple(one.loss for one in self.epochs),
+                      held_out if np.isfinite(held_out).all() else (),
+                      held_out_score=tuple(one.recall for one in self.epochs))
 
     @property
     def has_diverged(self) -> bool:
@@ -114,8 +131,14 @@ def predicted(scores: NDArray[np.floating], last_activation: str, classes: int,
     return np.asarray(found, np.int64)
 
 
+def planned(subject: Subject, images: Images, limits: Limits) -> int:
+    """Updates that a training makes if it is not ended for its time."""
+    batches = -(-len(images.learned) // subject.regime.batch_size)
+    return min(limits.updates, batches * subject.regime.epochs)
+
+
 def train(subject: Subject, images: Images, seed: int, limits: Limits,
-          advance: Callable[[float], None] = lambda _: None) -> Training:
+          advance: Callable[[int], None] = lambda _: None) -> Training:
     """Train a model as its regime says, within limits.
 
     What Keras raises is no error here, but what came of it.
@@ -125,19 +148,18 @@ def train(subject: Subject, images: Images, seed: int, limits: Limits,
         images: to learn from and to judge by.
         seed: of its weights and of the order of the images.
         limits: for updates and seconds.
-        advance: told of the share of the training done, 0 to 1.
+        advance: told of each update, with 1.
     """
     begun = time.perf_counter()
     try:
         return _train(subject, images, seed, limits, begun, advance)
     except Exception as error:  # noqa: BLE001 - whatever a model raises when it is trained
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        return Training((), images.chance, images.chance, reason,
+        return Training((), images.chance, images.chance, in_one_line(error),
                         seconds=time.perf_counter() - begun)
 
 
 def _train(subject: Subject, images: Images, seed: int, limits: Limits, begun: float,
-           advance: Callable[[float], None]) -> Training:
+           advance: Callable[[int], None]) -> Training:
     keras = load_keras()
     model = subject.build(seed)
     regime = subject.regime
@@ -149,28 +171,37 @@ def _train(subject: Subject, images: Images, seed: int, limits: Limits, begun: f
     history: list[Epoch] = []
     done = [0, False]
 
-    def recall(rows: NDArray[np.int64]) -> float:
-        if not len(rows):
-            return images.chance
-        scores = np.concatenate([
+    def scores(rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        return np.concatenate([
             model.predict_on_batch(inputs[rows[start:start + _PREDICTED_AT_ONCE]])
             for start in range(0, len(rows), _PREDICTED_AT_ONCE)])
-        told = predicted(scores, about.last_activation, len(images.classes))
+
+    def recall(rows: NDArray[np.int64], given: NDArray[np.floating]) -> float:
+        told = predicted(given, about.last_activation, len(images.classes))
         return mean_recall(images.labels[rows], told == images.labels[rows])
+
+    def judged(updates: int, loss: float) -> Epoch:
+        rows = images.judged
+        if not len(rows):
+            return Epoch(updates, loss, np.nan, images.chance)
+        given = scores(rows)
+        wanted = targets_of(images.labels[rows], about.encoding, about.units)
+        return Epoch(updates, loss, _loss_of(model, inputs[rows], wanted, given),
+                     recall(rows, given))
 
     class Watcher(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
         """Looks after each epoch, and ends what takes too long."""
 
         def on_train_batch_end(self, _batch: int, logs: object = None) -> None:  # noqa: ARG002
             done[0] += 1
+            advance(1)
             if done[0] >= limits.updates or time.perf_counter() - begun > limits.seconds:
                 done[1] = True
                 self.model.stop_training = True
 
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        def on_epoch_end(self, _epoch: int, logs: Any = None) -> None:
             loss = float((logs or {}).get("loss", np.nan))
-            history.append(Epoch(done[0], loss, recall(images.judged)))
-            advance(min(1.0, (epoch + 1) / regime.epochs))
+            history.append(judged(done[0], loss))
             if not np.isfinite(loss):
                 self.model.stop_training = True
 
@@ -179,5 +210,18 @@ def _train(subject: Subject, images: Images, seed: int, limits: Limits, begun: f
               epochs=regime.epochs, class_weight=regime.class_weight, verbose=0,
               callbacks=[Watcher()])
     own = len(history) >= regime.epochs
-    return Training(tuple(history), history[-1].recall, recall(watched),
-                    was_cut=bool(done[1]) and not own, seconds=time.perf_counter() - begun)
+    return Training(tuple(history), max(one.recall for one in history[-KEPT:]),
+                    recall(watched, scores(watched)), was_cut=bool(done[1]) and not own,
+                    seconds=time.perf_counter() - begun)
+
+
+def _loss_of(model: Any, inputs: NDArray[np.float32], targets: NDArray[np.generic],
+             scores: NDArray[np.floating]) -> float:
+    """The model's loss of scores that it gave; NaN if it computes its own another way."""
+    keras = load_keras()
+    try:
+        return float(model.compute_loss(
+            x=inputs, y=keras.ops.convert_to_tensor(targets),
+            y_pred=keras.ops.convert_to_tensor(scores), training=False))
+    except Exception:  # noqa: BLE001 - a method of the user's; its training goes on
+        return float("nan")

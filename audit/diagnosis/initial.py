@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audit.diagnosis.anatomy import Anatomy, fan_in, kind
+from audit.diagnosis.anatomy import Anatomy, fan_in, flat, kind
 from audit.diagnosis.dataset import shape_inputs
 from audit.diagnosis.experiment import targets_of
+from audit.errors import in_one_line
 from audit.keras_runtime import load_keras, load_tensorflow
 
 if TYPE_CHECKING:
@@ -78,38 +79,33 @@ def look(subject: Subject, about: Anatomy, images: Images, seed: int) -> Initial
     try:
         targets = targets_of(images.labels[rows], about.encoding, about.units)
         loss, gradients = _gradients(model, inputs, targets)
-        given = _given(model, inputs)
+        given = outputs_of_layers(model, inputs)
     except Exception as error:  # noqa: BLE001 - whatever a model raises
         return Initial(float("nan"), expected, lowest, highest, (),
-                       f"{type(error).__name__}: {' '.join(str(error).split())[:160]}")
+                       in_one_line(error))
     starts = []
-    for layer in (one for one in _all(model) if getattr(one, "kernel", None) is not None):
+    for name, layer in zip(about.names, flat(model), strict=True):
+        if getattr(layer, "kernel", None) is None:
+            continue
         kernel = keras.ops.convert_to_numpy(layer.kernel)
         units = kernel.reshape(-1, kernel.shape[-1])
         outputs = given.get(layer.name)
-        flat = None if outputs is None else outputs.reshape(-1, outputs.shape[-1])
+        given_by = None if outputs is None else outputs.reshape(-1, outputs.shape[-1])
         starts.append(LayerStart(
-            layer.name, kind(layer), float(kernel.std() / np.sqrt(2 / max(1, fan_in(layer)))),
+            name, kind(layer), float(kernel.std() / np.sqrt(2 / max(1, fan_in(layer)))),
             bool(kernel.size > 1 and (np.ptp(units, axis=1) == 0).all()),
             bool(layer.trainable and layer.kernel.trainable),
-            float("nan") if flat is None else float(flat.std()),
-            float("nan") if flat is None else float((flat == 0).all(axis=0).mean()),
+            float("nan") if given_by is None else float(given_by.std()),
+            float("nan") if given_by is None else float((given_by == 0).all(axis=0).mean()),
             gradients.get(layer.kernel.path, float("nan"))))
     return Initial(loss, expected, lowest, highest, tuple(starts))
-
-
-def _all(model: Any) -> list[Any]:
-    found = []
-    for one in model.layers:
-        found += _all(one) if getattr(one, "layers", None) else [one]
-    return found
 
 
 def _range(model: Any, inputs: np.ndarray) -> tuple[float, float]:
     """Lowest and highest input after the layers at the beginning that scale them."""
     keras = load_keras()
     seen = inputs
-    for one in _all(model):
+    for one in flat(model):
         if kind(one) in {"InputLayer", "RandomFlip", "RandomRotation", "RandomZoom",
                          "RandomTranslation", "RandomCrop", "Resizing"}:
             continue
@@ -132,8 +128,8 @@ def _gradients(model: Any, inputs: np.ndarray, targets: np.ndarray,
         for variable, gradient in zip(variables, found, strict=True) if gradient is not None}
 
 
-def _given(model: Any, inputs: np.ndarray) -> dict[str, np.ndarray]:
-    """Outputs of the layers with weights; nothing for a model that is no graph of layers."""
+def outputs_of_layers(model: Any, inputs: np.ndarray) -> dict[str, np.ndarray]:
+    """Name → `(n, ..., units)` of the layers with weights; nothing for a model of another kind."""
     keras = load_keras()
     try:
         layers = [one for one in model.layers if getattr(one, "kernel", None) is not None]

@@ -14,6 +14,8 @@ from audit.diagnosis.experiment import targets_of
 from audit.keras_runtime import seed_everything
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from audit.diagnosis.dataset import Images
     from audit.diagnosis.subject import Subject
 
@@ -38,7 +40,8 @@ class RateTest:
     own: float
 
 
-def test_rates(subject: Subject, images: Images, seed: int) -> RateTest | None:
+def find_rates(subject: Subject, images: Images, seed: int,
+               advance: Callable[[int], None] = lambda _: None) -> RateTest | None:
     """Raise the learning rate from update to update, and see where the loss falls and rises.
 
     Smith, "Cyclical learning rates for training neural networks", 2017, section 3.3.
@@ -62,6 +65,7 @@ def test_rates(subject: Subject, images: Images, seed: int) -> RateTest | None:
             loss = float(np.asarray(model.train_on_batch(
                 shape_inputs(images.pictures[rows], model, subject.regime.scale),
                 targets_of(images.labels[rows], about.encoding, about.units))).ravel()[0])
+            advance(1)
             smoothed = SMOOTHING * smoothed + (1 - SMOOTHING) * loss
             found.append(smoothed / (1 - SMOOTHING ** (number + 1)))
             if not np.isfinite(loss) or found[-1] > DIVERGED * min(found):

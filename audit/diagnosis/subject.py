@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit.errors import UsageError
+from audit.errors import UsageError, in_one_line
 from audit.keras_runtime import load_keras, seed_everything
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ def load_subject(name: str, epochs: int | None = None, batch_size: int | None = 
 
 
 def _no_model(name: str, error: Exception) -> UsageError:
-    return UsageError(f"--model {name} gave no model ({type(error).__name__}: "
-                      f"{' '.join(str(error).split())[:160]}). Call it in Python first.")
+    return UsageError(f"--model {name} gave no model ({in_one_line(error)}). "
+                      "Call it in Python first.")
 
 
 def _function(path: Path, name: str, whole: str) -> Callable[[], Any]:
@@ -136,8 +136,7 @@ def _saved(path: Path) -> Callable[[], Any]:
     try:
         loaded = keras.models.load_model(path)
     except Exception as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UsageError(f"--model {path} cannot be loaded ({type(error).__name__}: {reason}). "
+        raise UsageError(f"--model {path} cannot be loaded ({in_one_line(error)}). "
                          "Save it with model.save.") from error
     compiled = loaded.get_compile_config()
 

@@ -175,7 +175,7 @@ def range_test(found: Mapping[str, Any]) -> str:
     """Loss by learning rate, and the rate recommended.
 
     Args:
-        found: `rates`, `losses` and `recommended`.
+        found: `rates`, `losses` and `recommended`; `own`, where there is one, is marked too.
     """
     known = [(rate, loss) for rate, loss in zip(found["rates"], found["losses"], strict=True)
              if is_known(rate) and is_known(loss)]
@@ -187,10 +187,11 @@ def range_test(found: Mapping[str, Any]) -> str:
         axes = _RANGE.axes(figure)
         axes.set_xscale("log")
         axes.axvline(recommended, color=SOFT, linewidth=1, gid="recommended")
+        own = found.get("own", recommended)
         axes.plot(rates, losses, color=ACCENT, linewidth=2, gid="losses")
         if len(rates) == 1:
             axes.plot(rates, losses, "o", color=ACCENT, markersize=5, gid="only")
-        low, high = min(*rates, recommended) / 1.15, max(*rates, recommended) * 1.15
+        low, high = min(*rates, recommended, own) / 1.15, max(*rates, recommended, own) * 1.15
         decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
         axes.set_xlim(low, high)
         axes.set_xticks([10.0**one for one in decades], [plain(10.0**one) for one in decades])
@@ -198,6 +199,11 @@ def range_test(found: Mapping[str, Any]) -> str:
         axes.grid(axis="y", color=LINE, linewidth=1)
         axes.set_axisbelow(True)
         axes.set(xlabel="learning rate", ylabel="training loss, smoothed")
+        if "own" in found:
+            axes.axvline(own, color=INK, linewidth=1.4, linestyle=(0, (4, 3)), gid="own")
+            axes.annotate(f"yours {plain(own)}", (own, 0.02),
+                          xycoords=axes.get_xaxis_transform(), rotation=90, va="bottom",
+                          ha="right" if own > (low * high) ** 0.5 else "left", color=INK)
         write_above(axes, recommended, f"recommended {plain(recommended)}")
         return to_svg(figure, "range", "Training loss by learning rate, and the rate recommended")
 

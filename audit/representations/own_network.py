@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audit.errors import UsageError
+from audit.errors import UsageError, in_one_line
 from audit.keras_runtime import load_keras
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def load_own_network(name: str) -> Any:
         raise
     except Exception as error:
         raise UsageError(f"--backbone {name} gave no model "
-                         f"({type(error).__name__}: {' '.join(str(error).split())[:120]}). "
+                         f"({in_one_line(error)}). "
                          "Load it in Python first, and save it with model.save.") from error
     if not isinstance(network, keras.Model):
         raise UsageError(f"--backbone {name} must give a Keras model. "

@@ -59,7 +59,7 @@ def subject_of(epochs=10, batch_size=32, **arguments):
 def training(recall=0.3, losses=(1.4, 1.3, 1.2), updates=300, **more):
     """A training that went so."""
     count = len(losses)
-    epochs = tuple(Epoch(updates * (place + 1) // count, loss, recall)
+    epochs = tuple(Epoch(updates * (place + 1) // count, loss, loss, recall)
                    for place, loss in enumerate(losses))
     return Training(epochs, recall, recall, **more)
 

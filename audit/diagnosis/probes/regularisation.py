@@ -21,15 +21,15 @@ def suspect(case: Case) -> Iterator[Suspicion]:
     """Suspect dropout above 0.6 and penalties above 0.02."""
     found = []
     prior = 0.0
-    for one in case.anatomy.layers:
+    for layer, one in zip(case.anatomy.names, case.anatomy.layers, strict=True):
         rate = float(getattr(one, "rate", 0.0) or 0.0) if "Dropout" in kind(one) else 0.0
         if rate > MOST_DROPPED:
-            found.append(f"{one.name} drops {100 * rate:.0f} %")
+            found.append(f"{layer} drops {100 * rate:.0f} %")
             prior = max(prior, 0.3 + 1.5 * (rate - MOST_DROPPED))
         for name in _PENALTIES:
             size = _penalty(getattr(one, name, None))
             if size > MOST_PENALTY:
-                found.append(f"{one.name} has a penalty of {size:g}")
+                found.append(f"{layer} has a penalty of {size:g}")
                 prior = max(prior, 0.5 if size < 10 * MOST_PENALTY else 0.75)
     if not found:
         return
