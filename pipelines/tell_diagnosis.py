@@ -57,8 +57,9 @@ def as_json(one: Diagnosed) -> dict[str, Any]:
             "cause": trial.suspicion.cause, "title": CAUSES[trial.suspicion.cause],
             "prior": trial.suspicion.prior, "evidence": trial.suspicion.evidence,
             "fix": trial.suspicion.fix, "recovered": trial.recovered,
-            "is_verified": trial.is_verified, "untried": trial.untried,
-            "training": _training(trial.training)} for trial in found.trials],
+            "is_verified": trial.is_verified, "is_together": trial.is_together,
+            "untried": trial.untried, "training": _training(trial.training)}
+            for trial in found.trials],
         "seconds": one.seconds}
     finite: dict[str, Any] = _finite(told)
     return finite

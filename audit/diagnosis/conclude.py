@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING
 
 from audit.diagnosis.case import CAUSES
@@ -76,28 +77,40 @@ def conclude(found: Diagnosis, data: Sequence[DataCause]) -> Conclusion:
         _in_words(0.5 * min(1.0, one.recovered) + 0.5 * max(one.suspicion.prior, 0.5)),
         one.suspicion.evidence, one.suspicion.fix, found.as_it_is.recall,
         one.training.recall if one.training else None,
-        "The same training with this fix gets no further.") for one in found.causes]
-    if found.is_poor and not model and found.shortfall > FAR:
-        model = [_architecture(found)]
+        "The same training with " + ("all these fixes" if one.is_together else "this fix")
+        + " gets no further.") for one in found.causes]
+    if found.is_poor and not model and (found.shortfall > FAR or found.as_it_is.failure):
+        model = [_unmended(found)]
     own = [Cause(one.cause, CAUSES[one.cause], _in_words(one.strength), one.evidence, one.fix, None,
                  None, one.refuted_by) for one in data
            if one.strength >= LEAST_SAID]
     return Conclusion(*_blame(model, own), (*model, *own) if model else (*own,))
 
 
-def _architecture(found: Diagnosis) -> Cause:
-    failure = found.as_it_is.failure
-    if not failure and found.initial.loss != found.initial.loss:
-        failure = "the loss is no number before the first update: something in it makes NaN"
-    return Cause(
-        "architecture", CAUSES["architecture"], "perhaps" if not failure else "almost certainly",
-        f"It cannot be trained: {failure}." if failure else (
-            f"Mean recall {100 * found.as_it_is.recall:.0f} %; a small convolutional network of "
-            f"ours gets to {100 * found.reference.recall:.0f} % on the same images, and no single "
-            "change that was tried brings the model there."),
-        "Begin with convolutions, batch normalisation and Adam, and go on from there.",
-        found.as_it_is.recall, found.reference.recall,
-        "A model of this architecture that gets as far with other settings.")
+def _unmended(found: Diagnosis) -> Cause:
+    """What is said of a model that no change was seen to help."""
+    own, ours = found.as_it_is, found.reference
+    if own.failure:
+        key, sure = "raises", "almost certainly"
+        evidence = f"Keras raised {own.failure}."
+        fix, refuted = "Mend that first; what else is wrong shows after.", "model.fit in Python."
+    elif isnan(found.initial.loss):
+        key, sure = "no_number", "almost certainly"
+        first = found.initial.first_without_number
+        evidence = "The loss is no number before the first update" + (
+            f'; layer "{first}" is the first that gives none.' if first else ".")
+        fix = ("Look there for a division by 0, a root or logarithm of 0 or less, a weight that is "
+               "NaN.")
+        refuted = "The outputs of that layer for a few pictures, which are finite."
+    else:
+        key, sure = "architecture", "perhaps"
+        evidence = (
+            f"Mean recall {100 * own.recall:.0f} %; a small convolutional network of ours gets to "
+            f"{100 * ours.recall:.0f} % on the same images, and no change that was tried brings "
+            "the model there.")
+        fix = "Begin with convolutions, batch normalisation and Adam, and go on from there."
+        refuted = "A model of this architecture that gets as far with other settings."
+    return Cause(key, CAUSES[key], sure, evidence, fix, own.recall, None, refuted)
 
 
 def _blame(model: Sequence[Cause], data: Sequence[Cause]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import sqrt
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from audit.diagnosis.experiment import Limits, Training, planned, train
 from audit.diagnosis.initial import Initial, look
 from audit.diagnosis.rates import TRIED, RateTest, find_rates
 from audit.diagnosis.reference import reference
+from audit.diagnosis.subject import combined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,10 @@ PRIOR_WEIGHT = 0.5
 ALL_BUT = 0.05
 """Of the shortfall, that may be left when a fix ends the search: no weaker suspicion could then be
 ranked above it."""
+
+
+STRONG = 0.35
+"""Prior from which fixes are tried together where none is enough alone."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class Trial:
         recovered: share of the shortfall that it made good; may be above 1 or below 0.
         is_verified: whether that is enough, and beyond chance.
         untried: why there is no training.
+        is_together: whether fixes of other suspicions were made with it.
     """
 
     suspicion: Suspicion
@@ -84,6 +90,7 @@ class Trial:
     recovered: float = 0.0
     is_verified: bool = False
     untried: str = ""
+    is_together: bool = False
 
     @property
     def rank(self) -> float:
@@ -201,27 +208,39 @@ def suspicions(case: Case) -> list[Suspicion]:
 
 
 def _tried(case: Case, suspected: Sequence[Suspicion], seed: int, budget: Budget,
-           doing: Doing) -> Iterator[Trial]:
-    begun = time.perf_counter()
-    limits = Limits(budget.updates, budget.seconds)
-    gap = max(1e-9, case.reference.recall - case.as_it_is.recall)
+           doing: Doing) -> list[Trial]:
+    """Each fix alone; where none is enough, the strong ones together."""
+    ends = time.perf_counter() + budget.total
+    found: list[Trial] = []
     best = 0.0
     for one in suspected:
         if best >= 1 + PRIOR_WEIGHT * one.prior:
-            yield Trial(one, None, untried="another fix made good all that was short")
-            continue
-        if time.perf_counter() - begun > budget.total:
-            yield Trial(one, None, untried="no time was left")
-            continue
-        with doing(f"trying: {CAUSES[one.cause].lower()}",
-                   planned(one.remedy, case.images, limits)) as advance:
-            trained = train(one.remedy, case.images, seed, limits, advance)
-        if trained.failure:
-            yield Trial(one, None, untried=trained.failure)
-            continue
-        gained = trained.recall - case.as_it_is.recall
-        recovered = gained / gap
-        by_chance = DEVIATIONS * standard_error(trained.recall, case.as_it_is.recall, case.images)
-        trial = Trial(one, trained, recovered, recovered >= RECOVERED and gained > by_chance)
-        best = max(best, trial.rank + ALL_BUT if trial.is_verified else 0)
-        yield trial
+            found.append(Trial(one, None, untried="another fix made good all that was short"))
+        elif time.perf_counter() > ends:
+            found.append(Trial(one, None, untried="no time was left"))
+        else:
+            found.append(_trial(case, one, one.remedy, seed, budget, doing))
+            best = max(best, found[-1].rank + ALL_BUT if found[-1].is_verified else 0)
+    strong = list({one.cause: one for one in reversed(suspected) if one.prior >= STRONG}.values())
+    if best or len(strong) < 2 or time.perf_counter() > ends:  # noqa: PLR2004 - two are together
+        return found
+    remedy = combined(case.subject, [one.remedy for one in strong])
+    together = replace(_trial(case, strong[0], remedy, seed, budget, doing), is_together=True)
+    if not together.is_verified:
+        return found
+    weak = [one for one in found if one.suspicion not in strong]
+    return [*(replace(together, suspicion=one) for one in strong), *weak]
+
+
+def _trial(case: Case, one: Suspicion, remedy: Subject, seed: int, budget: Budget, doing: Doing,
+           ) -> Trial:
+    limits = Limits(budget.updates, budget.seconds)
+    with doing(f"trying: {CAUSES[one.cause].lower()}",
+               planned(remedy, case.images, limits)) as advance:
+        trained = train(remedy, case.images, seed, limits, advance)
+    if trained.failure:
+        return Trial(one, None, untried=trained.failure)
+    gained = trained.recall - case.as_it_is.recall
+    recovered = gained / max(1e-9, case.reference.recall - case.as_it_is.recall)
+    by_chance = DEVIATIONS * standard_error(trained.recall, case.as_it_is.recall, case.images)
+    return Trial(one, trained, recovered, recovered >= RECOVERED and gained > by_chance)

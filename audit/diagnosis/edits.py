@@ -72,41 +72,90 @@ def with_layers(change: Change) -> Edit:
 
 
 def with_normalisation() -> Edit:
-    """Batch normalisation between each hidden layer and its activation.
+    """Batch normalisation between each hidden layer and its activation, and ways around layers.
 
-    Ioffe & Szegedy, "Batch normalization", 2015. Of models that are one row of layers.
+    Ioffe & Szegedy, "Batch normalization", 2015; He et al., "Deep residual learning", 2016. The
+    averages follow at a momentum of 0.9, so that a short training has them.
     """
-    def edit(model: Any) -> Any:
-        layers = load_keras().layers
-        weighted = [one for one in model.layers if is_weighted(one)]
-        row: list[Any] = [load_keras().Input(model.input_shape[1:])]
-        for one in model.layers:
-            if kind(one) == "InputLayer":
-                continue
-            config = one.get_config()
-            if not is_weighted(one) or one is weighted[-1]:
-                row.append(type(one).from_config(config))
-                continue
-            activation = activation_of(one)
-            row.append(type(one).from_config(config | {"activation": "linear"}))
-            row.append(layers.BatchNormalization())
-            if activation != "linear":
-                row.append(layers.Activation(activation))
-        if not is_a_row(model):
-            raise ValueError("the model is not one row of layers")
-        return _compiled(load_keras().Sequential(row), _same(model.optimizer), model.loss)
+    layers = load_keras().layers
 
+    def linear(layer: Any, config: dict[str, Any]) -> dict[str, Any]:
+        return config | {"activation": "linear"} if "activation" in config and is_weighted(
+            layer) else config
+
+    def call(layer: Any, old: Any, inputs: Any, *more: Any, **options: Any) -> Any:
+        outputs = layer(inputs, *more, **options)
+        if not is_weighted(old):
+            return outputs
+        outputs = layers.BatchNormalization(momentum=0.9)(outputs)
+        if inputs.shape == outputs.shape:
+            outputs = layers.Add()([inputs, outputs])
+        name = activation_of(old)
+        return outputs if name == "linear" else layers.Activation(name)(outputs)
+
+    return _rewired(linear, call)
+
+
+def without_layers(most: int) -> Edit:
+    """So many hidden layers with weights at most, where layers that keep the shape can go."""
+    kept = [0]
+
+    def call(layer: Any, old: Any, inputs: Any, *more: Any, **options: Any) -> Any:
+        outputs = layer(inputs, *more, **options)
+        if not is_weighted(old):
+            return outputs
+        if kept[0] >= most and inputs.shape == outputs.shape:
+            return inputs
+        kept[0] += 1
+        return outputs
+
+    def begin() -> None:
+        kept[0] = 0
+
+    return _rewired(lambda _, config: config, call, begin)
+
+
+def _rewired(change: Callable[[Any, dict[str, Any]], dict[str, Any]], call: Callable[..., Any],
+             begin: Callable[[], None] = lambda: None) -> Edit:
+    """Each hidden layer made again as `change` says, and called as `call` does."""
+    keras = load_keras()
+
+    def edit(model: Any) -> Any:
+        begin()
+        last = [one for one in flat(model) if is_weighted(one)][-1]
+        old_of: dict[int, Any] = {}
+
+        def clone(layer: Any) -> Any:
+            if getattr(layer, "layers", None):
+                return keras.models.clone_model(_graph(layer), clone_function=clone,
+                                                call_function=called)
+            config = layer.get_config()
+            made = type(layer).from_config(config if layer is last else change(layer, config))
+            old_of[id(made)] = layer
+            return made
+
+        def called(layer: Any, inputs: Any, *more: Any, **options: Any) -> Any:
+            old = old_of.get(id(layer), last)
+            if old is last:
+                return layer(inputs, *more, **options)
+            return call(layer, old, inputs, *more, **options)
+
+        made = keras.models.clone_model(_graph(model), clone_function=clone, call_function=called)
+        return _compiled(made, _same(model.optimizer), model.loss)
+
+    edit.adds_layers = True  # type: ignore[attr-defined]
     return edit
 
 
-def is_a_row(model: Any) -> bool:
-    """Whether each layer takes what the one before gives, and nothing else."""
-    if type(model).__name__ == "Sequential":
-        return not any(getattr(one, "layers", None) for one in model.layers)
-    nodes = [one for one in model.layers if kind(one) != "InputLayer"]
-    return all(len(one._inbound_nodes) == 1 and len(one._outbound_nodes) <= 1  # noqa: SLF001
-               and not isinstance(one.input, list) and not getattr(one, "layers", None)
-               for one in nodes)
+def _graph(model: Any) -> Any:
+    """A model as a graph of calls: one that is a list of layers is called once."""
+    if kind(model) != "Sequential":
+        return model
+    inputs = load_keras().Input(model.input_shape[1:])
+    outputs = inputs
+    for one in model.layers:
+        outputs = one(outputs)
+    return load_keras().Model(inputs, outputs)
 
 
 def _cloned(model: Any, change: Change) -> Any:

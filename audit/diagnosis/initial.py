@@ -57,6 +57,8 @@ class Initial:
         highest: of the same.
         layers: with weights, in their order.
         failure: why not all of it is known.
+        first_without_number: first layer that gives NaN or infinity for these images; empty if
+            none does, or it cannot be told.
     """
 
     loss: float
@@ -65,6 +67,7 @@ class Initial:
     highest: float
     layers: tuple[LayerStart, ...]
     failure: str = ""
+    first_without_number: str = ""
 
 
 def look(subject: Subject, about: Anatomy, images: Images, seed: int) -> Initial:
@@ -93,12 +96,27 @@ def look(subject: Subject, about: Anatomy, images: Images, seed: int) -> Initial
         given_by = None if outputs is None else outputs.reshape(-1, outputs.shape[-1])
         starts.append(LayerStart(
             name, kind(layer), float(kernel.std() / np.sqrt(2 / max(1, fan_in(layer)))),
-            bool(kernel.size > 1 and (np.ptp(units, axis=1) == 0).all()),
+            bool(units.shape[1] > 1 and (np.ptp(units, axis=1) == 0).all()),
             bool(layer.trainable and layer.kernel.trainable),
             float("nan") if given_by is None else float(given_by.std()),
             float("nan") if given_by is None else float((given_by == 0).all(axis=0).mean()),
             gradients.get(layer.kernel.path, float("nan"))))
-    return Initial(loss, expected, lowest, highest, tuple(starts))
+    bad = "" if np.isfinite(loss) else _first_without_number(model, about, inputs)
+    return Initial(loss, expected, lowest, highest, tuple(starts), first_without_number=bad)
+
+
+def _first_without_number(model: Any, about: Anatomy, inputs: np.ndarray) -> str:
+    keras = load_keras()
+    for name, layer in zip(about.names, flat(model), strict=True):
+        if kind(layer) == "InputLayer":
+            continue
+        try:
+            outputs = keras.Model(model.inputs, layer.output).predict_on_batch(inputs)
+        except (AttributeError, ValueError):  # no graph of layers, or inside another model
+            continue
+        if not np.isfinite(outputs).all():
+            return name
+    return ""
 
 
 def _range(model: Any, inputs: np.ndarray) -> tuple[float, float]:

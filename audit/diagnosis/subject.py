@@ -11,7 +11,7 @@ from audit.errors import UsageError, in_one_line
 from audit.keras_runtime import load_keras, seed_everything
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 DEFAULT_EPOCHS, DEFAULT_BATCH = 10, 32
 """What Keras users take where they say nothing; 32 is `Model.fit`'s own."""
@@ -64,6 +64,20 @@ class Subject:
     def edited(self, *edits: Callable[[Any], Any], **regime: Any) -> Subject:
         """The same with further edits, and another regime."""
         return replace(self, edits=(*self.edits, *edits), regime=replace(self.regime, **regime))
+
+
+def combined(subject: Subject, changed: Sequence[Subject]) -> Subject:
+    """The subject with the changes of several others that were made from it by `edited`.
+
+    Edits that add layers come last: the others go by the places of the layers.
+    """
+    edits = [edit for one in changed for edit in one.edits[len(subject.edits):]]
+    regime: dict[str, Any] = {}
+    for one in changed:
+        regime |= {name: value for name, value in vars(one.regime).items()
+                   if value != getattr(subject.regime, name)}
+    return subject.edited(*sorted(edits, key=lambda edit: getattr(edit, "adds_layers", False)),
+                          **regime)
 
 
 def load_subject(name: str, epochs: int | None = None, batch_size: int | None = None) -> Subject:

@@ -82,14 +82,16 @@ def of_one_batch(found: Mapping[str, Any]) -> str:
 
 def _cause(place: int, told: Mapping[str, Any]) -> dict[str, Any]:
     cause = told["causes"][place]
-    fixed = next((one["training"] for one in told["trials"]
+    trial = next((one for one in told["trials"]
                   if one["cause"] == cause["key"] and one["is_verified"]), None)
     plot = None
-    if fixed is not None:
+    if trial is not None:
+        fixed = trial["training"]
+        how = "these changes together" if trial["is_together"] else "this change alone"
         plot = _plot(plots.recalls(f"cause-{place}", {
             "reference": told["reference"], "own": told["as_it_is"], "fixed": fixed},
             told["images"]["chance"]),
-            f"The same training with this change alone: {_percent(told['as_it_is']['recall'])} → "
+            f"The same training with {how}: {_percent(told['as_it_is']['recall'])} → "
             f"{_percent(fixed['recall'])}.", (_AS_IT_IS, _FIXED, _OURS))
     return {**cause, "plot": plot}
 

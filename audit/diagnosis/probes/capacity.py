@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CAUSE = "capacity"
 NARROW = 4
-LEAST = 32
+LEAST = 64
 _WIDTHS = ("units", "filters")
 
 

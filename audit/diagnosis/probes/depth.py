@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from audit.diagnosis.anatomy import kind
 from audit.diagnosis.case import Case, Suspicion
-from audit.diagnosis.edits import with_normalisation
+from audit.diagnosis.edits import with_normalisation, without_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CAUSE = "depth"
-DEEP = 7
+DEEP, FEW = 7, 4
+SECOND = 0.01
+"""By which the prior of a second fix of the same cause is lower, so that it is tried after it."""
 
 
 def suspect(case: Case) -> Iterator[Suspicion]:
@@ -27,8 +29,12 @@ def suspect(case: Case) -> Iterator[Suspicion]:
         return
     if hidden < DEEP:
         return
+    prior = min(0.85, 0.4 + 0.05 * (hidden - DEEP))
+    evidence = f"{hidden} hidden layers follow one another without normalisation."
     yield Suspicion(
-        CAUSE, min(0.85, 0.4 + 0.05 * (hidden - DEEP)),
-        f"{hidden} hidden layers follow one another without normalisation.",
-        "Put keras.layers.BatchNormalization() after each hidden layer, or take fewer.",
+        CAUSE, prior, evidence,
+        "Put keras.layers.BatchNormalization(momentum=0.9) after each hidden layer, and add what "
+        "goes into a layer to what comes out (keras.layers.Add).",
         case.subject.edited(with_normalisation()))
+    yield Suspicion(CAUSE, prior - SECOND, evidence, f"Take {FEW} hidden layers.",
+                    case.subject.edited(without_layers(FEW)))
