@@ -27,6 +27,9 @@ LEAST_EPOCHS = 4
 MOVED = 0.03
 """Share of its first value that a loss must fall by to have moved."""
 
+TWICE = 2.0
+"""Times the share of right answers of one that knows nothing, which is beyond chance."""
+
 GAINED = 0.02
 """Share of the loss that as many epochs again must be expected to take off to be worth it."""
 
@@ -54,12 +57,21 @@ class Curves:
         held_out_loss: of others; empty if there were none.
         score: accuracy or another share of right answers, 0 to 1; empty if it was not measured.
         held_out_score: the same of held-out images.
+        numbers: of the epochs, from 1 on, rising; empty where all are there.
+        chance: loss of a model that knows nothing; NaN where that is not known.
     """
 
     loss: tuple[float, ...]
     held_out_loss: tuple[float, ...] = ()
     score: tuple[float, ...] = ()
     held_out_score: tuple[float, ...] = ()
+    numbers: tuple[int, ...] = ()
+    chance: float = float("nan")
+
+    @property
+    def epochs(self) -> NDArray[np.int64]:
+        """Numbers of the epochs, `(epochs,)`."""
+        return np.array(self.numbers or range(1, len(self.loss) + 1), np.int64)
 
 
 @dataclass(frozen=True)
@@ -122,23 +134,36 @@ def curves_of(columns: Mapping[str, Sequence[object]]) -> Curves:
         raise UsageError(f'there is no "loss" in it (found: {", ".join(columns) or "nothing"}).')
     score = next((name for name in columns if not name.startswith("val_")
                   and ("acc" in name or "recall" in name)), "")
-    found = Curves(loss, numbers("val_loss"), numbers(score), numbers(f"val_{score}"))
-    for one in (found.held_out_loss, found.score, found.held_out_score):
-        if one and len(one) != len(loss):
-            raise UsageError(f"the columns have different lengths ({len(loss)} and {len(one)}).")
-    return found
+    held_out_loss, right, held_out_right = (
+        _by_epoch(numbers(name), len(loss), name) for name in ("val_loss", score, f"val_{score}"))
+    return Curves(loss, held_out_loss, right, held_out_right)
+
+
+def _by_epoch(values: tuple[float, ...], epochs: int, name: str) -> tuple[float, ...]:
+    """A value an epoch: those of `validation_freq` hold until the next.
+
+    Raises:
+        UsageError: there are as many as fit no frequency.
+    """
+    if not values or len(values) == epochs:
+        return values
+    every = epochs // len(values)
+    if not every or epochs // every != len(values):
+        raise UsageError(f'"loss" has {epochs} values and "{name}" {len(values)}.')
+    return tuple(values[min(max(0, (epoch + 1) // every - 1), len(values) - 1)]
+                 for epoch in range(epochs))
 
 
 def observe(curves: Curves) -> list[Observation]:
     """What a training's curves say, faults first. A healthy one that is finished gives none."""
     loss = np.array(curves.loss, float)
     if not np.isfinite(loss).all() or not np.isfinite(np.array(curves.held_out_loss)).all():
-        return [_no_number(loss)]
-    found = [*_of_training(loss)]
+        return [_no_number(loss, curves.epochs)]
+    found = [*_of_training(loss, curves)]
     if len(loss) >= LEAST_EPOCHS:
         judged = np.array(curves.held_out_loss or curves.loss, float)
         if not found:
-            found += _of_the_end(judged, held_out=bool(curves.held_out_loss))
+            found += _of_the_end(judged, curves.epochs, held_out=bool(curves.held_out_loss))
         found += _gap(curves)
     if not curves.held_out_loss and not curves.held_out_score:
         found.append(Observation(
@@ -147,23 +172,27 @@ def observe(curves: Curves) -> list[Observation]:
     return found
 
 
-def _no_number(loss: NDArray[np.float64]) -> Observation:
+def _no_number(loss: NDArray[np.float64], epochs: NDArray[np.int64]) -> Observation:
     bad = np.flatnonzero(~np.isfinite(loss))
-    where = f"in epoch {bad[0] + 1}" if len(bad) else "on held-out images"
+    where = f"in epoch {epochs[bad[0]]}" if len(bad) else "on held-out images"
     return Observation("no_number", f"The loss was no number {where}.",
                        "Take a lower learning rate; see that no input is NaN and that the loss "
                        "gets what it wants (logits or probabilities).")
 
 
-def _of_training(loss: NDArray[np.float64]) -> list[Observation]:
+def _of_training(loss: NDArray[np.float64], curves: Curves) -> list[Observation]:
+    count = int(curves.epochs[-1])
     if len(loss) > 1 and loss[-1] > RUNS_AWAY * max(loss.min(), 1e-12) and loss[-1] > loss[0]:
         return [Observation(
             "runs_away", f"The loss fell to {loss.min():.3g} and ended at {loss[-1]:.3g}.",
             "Take a lower learning rate.")]
-    if len(loss) >= LEAST_EPOCHS and loss.min() > (1 - MOVED) * loss[0]:
+    knows_nothing = loss[-1] > (1 - MOVED) * curves.chance and not (
+        curves.score and curves.score[-1] > TWICE * np.exp(-curves.chance))
+    if len(loss) >= LEAST_EPOCHS and (knows_nothing or loss.min() > (1 - MOVED) * loss[0]):
         return [Observation(
-            "stands_still", f"In {len(loss)} epochs the loss went from {loss[0]:.3g} to no "
-            f"less than {loss.min():.3g}.",
+            "stands_still", f"In {count} epochs the loss went from {loss[0]:.3g} to no "
+            f"less than {loss.min():.3g}" + (
+                f"; a model that knows nothing has {curves.chance:.3g}." if knows_nothing else "."),
             "It does not learn: the learning rate, the first weights, the activations or the loss "
             "keep it.")]
     if len(loss) >= LEAST_EPOCHS:
@@ -175,50 +204,60 @@ def _of_training(loss: NDArray[np.float64]) -> list[Observation]:
     return []
 
 
-def _of_the_end(loss: NDArray[np.float64], *, held_out: bool) -> list[Observation]:
+def _of_the_end(loss: NDArray[np.float64], epochs: NDArray[np.int64], *, held_out: bool,
+                ) -> list[Observation]:
     best = int(loss.argmin())
     last = len(loss) - 1
     if held_out and loss[last] > (1 + OVERTRAINED) * loss[best] and best < last:
         return [Observation(
-            "overtrained", f"The loss of held-out images was lowest in epoch {best + 1} "
+            "overtrained", f"The loss of held-out images was lowest in epoch {epochs[best]} "
             f"({loss[best]:.3g}) and ended at {loss[last]:.3g}.",
             "Use keras.callbacks.EarlyStopping(restore_best_weights=True).")]
-    gain = extrapolated_gain(loss)
+    gain = extrapolated_gain(loss, epochs)
     if gain > GAINED:
         return [Observation(
             "not_finished", f"It still got better at the end: as many epochs again would "
             f"take about {100 * gain:.0f} % off the loss{' of held-out images' * held_out}.",
-            f"Train for {2 * len(loss)} epochs or more, with early stopping.")]
+            f"Train for {2 * epochs[-1]} epochs or more, with early stopping.")]
     flat = int(np.argmax(loss <= loss.min() + 0.01 * (loss[0] - loss.min())))
-    if flat < len(loss) // 2:
+    if epochs[flat] < epochs[-1] // 2:
         return [Observation(
-            "plateau", f"Since epoch {flat + 1} of {len(loss)} next to nothing was gained.",
+            "plateau", f"Since epoch {epochs[flat]} of {epochs[-1]} next to nothing was gained.",
             "More epochs bring nothing; a lower learning rate from there on may.")]
     return []
 
 
-def extrapolated_gain(loss: NDArray[np.float64]) -> float:
+def extrapolated_gain(loss: NDArray[np.float64], epochs: NDArray[np.int64] | None = None) -> float:
     """Share that as many epochs again are expected to take off the loss; 0 if it is not falling.
 
-    By least squares of a + b t^-c on the second half, the least gain of three exponents being
-    taken, and none where the fall is not larger than what is left beside the curve
+    By least squares of a + b t^-c and a + b c^t on the second half, the least gain of three
+    exponents and of the best exponential being taken, and none where the fall is not larger than
+    what is left beside the curve
     (Domhan et al., "Speeding up automatic hyperparameter optimization by extrapolation of learning
     curves", 2015, who use such curves).
     """
     count = len(loss)
     if count < LEAST_EPOCHS or not np.isfinite(loss).all() or loss[-1] <= 0:
         return 0.0
-    epochs = np.arange(1, count + 1, dtype=float)[count // 2 - 1:]
+    numbers = np.arange(1, count + 1) if epochs is None else epochs
+    later = numbers[count // 2 - 1:].astype(float)
     seen = loss[count // 2 - 1:]
-    gains = []
-    for exponent in (0.5, 1.0, 2.0):
-        base = epochs ** -exponent
-        slope, level = np.polyfit(base, seen, 1)
-        rest = float(np.std(seen - (level + slope * base)))
-        fall = slope * (base[0] - base[-1])
-        ahead = slope * (base[-1] - (2 * epochs[-1]) ** -exponent)
-        gains.append(float(ahead / loss[-1]) if fall > 2 * rest else 0.0)
-    return max(0.0, min(gains))
+    gains = [_gain(later ** -exponent, (2 * later[-1]) ** -exponent, seen)[1]
+             for exponent in (0.5, 1.0, 2.0)]
+    # An exponential too, of the rate that fits best: most trainings end in one.
+    gains.append(min(_gain(kept ** (later - later[0]), kept ** (2 * later[-1] - later[0]), seen)
+                     for kept in 1 - np.geomspace(0.01, 0.7, 30))[1])
+    return min(1.0, max(0.0, min(gains)))
+
+
+def _gain(base: NDArray[np.float64], ahead: float, seen: NDArray[np.float64],
+          ) -> tuple[float, float]:
+    """What a fit of a + b base leaves, and the share that it takes off the loss further on."""
+    slope, level = np.polyfit(base, seen, 1)
+    rest = float(np.std(seen - (level + slope * base)))
+    if not slope * (base[0] - base[-1]) > 2 * rest:
+        return rest, 0.0
+    return rest, float(slope * (base[-1] - ahead) / seen[-1])
 
 
 def _gap(curves: Curves) -> list[Observation]:

@@ -7,6 +7,8 @@
 A message is one line: what happened, what was expected, what to do.
 """
 
+import re
+
 
 class AuditError(Exception):
     """Base of every error whose message is written for the user."""
@@ -27,8 +29,10 @@ class UnauditableError(AuditError):
 
 
 _LONGEST = 200
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def in_one_line(error: BaseException) -> str:
     """What a library raised, for a message: its class and how its text begins, in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:_LONGEST]}"
+    text = "".join(one if one.isprintable() else " " for one in _COLOURS.sub("", str(error)))
+    return f"{type(error).__name__}: {' '.join(text.split())[:_LONGEST]}"

@@ -27,7 +27,7 @@ from PIL import Image
 from rich.console import Console
 
 from audit.diagnosis.conclude import conclude
-from audit.diagnosis.control import shuffled_control
+from audit.diagnosis.control import halved_control, shuffled_control
 from audit.diagnosis.data import causes_in_data
 from audit.diagnosis.dataset import Images, split
 from audit.diagnosis.diagnose import Budget, diagnose
@@ -78,7 +78,8 @@ def diagnosed(one: Configuration, seed: int, *, audits: bool) -> dict[str, Any]:
     found = diagnose(Subject(one.name, one.build, Regime(one.epochs, one.batch_size)), images, seed,
                      Budget())
     shuffled = shuffled_control(images, found.reference, seed, Budget())
-    told = conclude(found, causes_in_data(images, found.reference, shuffled,
+    halved = halved_control(images, found.reference, seed, Budget())
+    told = conclude(found, causes_in_data(images, found.reference, shuffled, halved,
                                           summary_of(images) if audits else None))
     return {"name": one.name, "half": one.half, "truth": list(one.causes), "blame": told.blame,
             "healthy": one.healthy, "own": found.as_it_is.recall,

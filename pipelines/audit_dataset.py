@@ -20,12 +20,13 @@ import numpy as np
 import pandas as pd
 
 from audit import __version__
+from audit.cache import Store, cache_bound, cache_folder
 from audit.causes import found_well, not_checked, rank_causes
 from audit.digest import dataset_digest
 from audit.errors import UsageError
 from audit.gains import trials
 from audit.ingest import hold_out, open_dataset, printable
-from audit.measures import UNREADABLE
+from audit.measures import UNREADABLE, hash_of_file
 from audit.registry import all_checks, run_checks
 from audit.render import ReportData, render_report
 from audit.representations import (
@@ -52,6 +53,7 @@ from audit.rundir import RunDir
 from audit.types import CrossValidation, Evidence
 from pipelines.measure_gains import ASSIGNMENTS, Experiments
 from pipelines.measure_images import measure_images
+from pipelines.past import Found, Past
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,37 +90,30 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
     name = _dataset_name(settings.data)
     run = RunDir(settings.out or REPORTS / name / started.strftime("%Y%m%dT%H%M%S.%fZ"))
     _refuse_what_cannot_be_written(settings, ingested, run)
+    past = Past(Store(cache_folder(), cache_bound()) if settings.cache else None, settings)
     try:
         run.clear_work()
         work = run.work_folder()
-        backbone, notes = _backbone(settings, ingested, stages)
-        measures, tensors, thumbnails = measure_images(
-            ingested.manifest["path"].tolist(), backbone.tensor_size, settings.workers, work,
-            stages)
-        images = pd.concat([ingested.manifest, measures], axis=1)
-        order = content_order(images)  # of all that follows, until it is written
-        images = images.iloc[order].reset_index(drop=True)
-        tensors, thumbnails = tensors.reordered(order), thumbnails.reordered(order)
-        evidence, embeddings, folds, more_notes = _represent(
-            settings, ingested, images, tensors, backbone, stages)
-        experiments = Experiments.prepare(evidence, embeddings, folds,
-                                          find_effort(settings.effort))
-        evidence = _with_learning_curve(evidence, experiments, stages)
+        seen = _from_the_past(past, ingested, work, stages) or _anew(
+            past, settings, ingested, work, stages)
+        images, found, order = seen.images, seen.found, seen.order
+        evidence, thumbnails = found.evidence, seen.thumbnails
         with stages.stage("checking", images=len(images)):
             results = list(run_checks(all_checks(), evidence, settings.thresholds,
                                       settings.disabled))
         digest = dataset_digest(images)
-        causes = rank_causes(results, _gains(results, evidence, experiments, stages))
+        causes = rank_causes(results, past.gains(seen.fingerprint, lambda: _gains(
+            results, evidence, _experiments(settings, found), stages)))
         validation = evidence.cross_validation
         report = ReportData(
             name=name, digest=digest, seconds=time.perf_counter() - begun, evidence=evidence,
             results=results, causes=causes, found_well=found_well(results),
             not_checked=not_checked(results), accuracy=out_of_fold_accuracy(evidence),
             model=validation.model if validation else "", stages=stages.timings,
-            notes=(*ingested.notes, *notes, *more_notes), not_counted=ingested.not_counted,
-            version=__version__)
-        _write(run, settings, backbone.name, ingested, report, thumbnails, embeddings, started,
-               stages, held_out, back(order))
+            notes=(*ingested.notes, *found.notes), not_counted=ingested.not_counted,
+            version=__version__, reused=tuple(past.reused))
+        _write(run, settings, found, ingested, report, thumbnails, started, stages, held_out,
+               back(order))
     except BaseException:
         run.discard()
         raise
@@ -126,6 +121,82 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
     if settings.out is None:
         run.point_latest()
     return FinishedRun(run.path, report)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """All that the checks need, and where it stands.
+
+    `order` gives the rows of the manifest in the order of their contents, which all the rest is in.
+    """
+
+    images: pd.DataFrame
+    found: Found
+    thumbnails: Thumbnails
+    order: np.ndarray
+    fingerprint: bytes | None
+
+
+def _from_the_past(past: Past, ingested: Ingested, work: Path, stages: Stages) -> _Seen | None:
+    """What an earlier audit of the same contents found; None if anything of it is missing."""
+    paths = ingested.manifest["path"].tolist()
+    hashes = past.hashes(paths)
+    if past.is_empty:
+        return None
+    with stages.stage("hashing what changed", images=hashes.count("")):
+        hashes = [sha or hash_of_file(path) for path, sha in zip(paths, hashes, strict=True)]
+    past.keep_hashes(paths, hashes)
+    fingerprint = past.fingerprint(hashes, ingested.manifest)
+    found = past.found(fingerprint)
+    if found is None:
+        return None
+    with stages.stage("reading the cache", images=len(paths)):
+        known = past.measures(hashes, paths, found.tensor_size, work / "thumbnails.bin")
+    if known is None:
+        return None
+    past.reused.append(f"everything measured and learned of the {len(paths):,} images")
+    images, order = _ordered(ingested, known[0])
+    return _Seen(images, _with_images(found, images, ingested), known[1].reordered(order), order,
+                 fingerprint)
+
+
+def _anew(past: Past, settings: Settings, ingested: Ingested, work: Path, stages: Stages) -> _Seen:
+    """Measure and learn, and keep it."""
+    backbone, notes = _backbone(settings, ingested, stages)
+    measures, tensors, thumbnails = measure_images(
+        ingested.manifest["path"].tolist(), backbone.tensor_size, settings.workers, work, stages)
+    past.keep_hashes(ingested.manifest["path"].tolist(), measures["file_sha256"].tolist())
+    past.keep_measures(measures, thumbnails, backbone.tensor_size)
+    fingerprint = past.fingerprint(measures["file_sha256"].tolist(), ingested.manifest)
+    images, order = _ordered(ingested, measures)
+    tensors, thumbnails = tensors.reordered(order), thumbnails.reordered(order)
+    evidence, embeddings, folds, more_notes = _represent(
+        settings, ingested, images, tensors, backbone, stages)
+    found = Found(evidence, embeddings, folds, (*notes, *more_notes), backbone.name,
+                  backbone.tensor_size)
+    found = replace(found, evidence=_with_learning_curve(
+        evidence, _experiments(settings, found), stages))
+    past.keep_found(fingerprint, replace(found, evidence=replace(
+        found.evidence, images=pd.DataFrame())))
+    return _Seen(images, found, thumbnails, order, fingerprint)
+
+
+def _ordered(ingested: Ingested, measures: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    """Manifest and measures side by side in the order of their contents, and that order."""
+    images = pd.concat([ingested.manifest, measures], axis=1)
+    order = content_order(images)
+    return images.iloc[order].reset_index(drop=True), order
+
+
+def _with_images(found: Found, images: pd.DataFrame, ingested: Ingested) -> Found:
+    """What was found, of these images: names and empty classes may be others."""
+    return replace(found, evidence=replace(found.evidence, images=images,
+                                           empty_classes=ingested.empty_classes))
+
+
+def _experiments(settings: Settings, found: Found) -> Experiments | None:
+    return Experiments.prepare(found.evidence, found.embeddings, found.folds,
+                               find_effort(settings.effort))
 
 
 def _hold_out(settings: Settings, ingested: Ingested) -> tuple[Ingested, pd.DataFrame | None]:
@@ -258,10 +329,9 @@ def _why_no_folds(classes: Sequence[str]) -> str:
             "different folds")
 
 
-def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
-           report: ReportData, thumbnails: Thumbnails, embeddings: np.ndarray,
-           started: datetime, stages: Stages, held_out: pd.DataFrame | None,
-           rows: np.ndarray) -> None:
+def _write(run: RunDir, settings: Settings, found: Found, ingested: Ingested,
+           report: ReportData, thumbnails: Thumbnails, started: datetime, stages: Stages,
+           held_out: pd.DataFrame | None, rows: np.ndarray) -> None:
     """Write what was found; images stand in the order of the manifest, which are these `rows`."""
     evidence, results = report.evidence, report.results
     validation = evidence.cross_validation
@@ -270,7 +340,7 @@ def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
         run.write_table("images", images_table(evidence, results).iloc[rows])
         run.write_table("measures", evidence.images.drop(columns="path").iloc[rows], csv=False)
         run.write_table("findings", findings_table(results, report.causes))
-        run.write_array("embeddings.npy", embeddings, rows)
+        run.write_array("embeddings.npy", found.embeddings, rows)
         if held_out is not None:
             run.write_table("held_out", held_out.drop(columns="path"), csv=False)
         if evidence.cross_validation is not None:
@@ -284,7 +354,7 @@ def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
         run.write("report.html", render_report(report, thumbnails).encode())
     run.write_json("run.json", {
         "version": __version__, "settings": settings.as_json(), "source": _source(settings),
-        "backbone": backbone,
+        "backbone": found.backbone, "reused": list(report.reused),
         "head": dict(validation.chosen) if validation else {},
         "digest": report.digest,
         "started": started.isoformat(timespec="seconds"),

@@ -57,11 +57,10 @@ def run(
     config: Annotated[Path | None, typer.Option(
         help="TOML with thresholds, a table [checks.CODE] a check.")] = None,
     no_cache: Annotated[bool, typer.Option(
-        "--no-cache", help="Compute everything anew (nothing is kept between runs yet).")] = False,
+        "--no-cache", help="Compute everything anew, and keep nothing for the next run.")] = False,
     debug: Debug = False,
 ) -> None:
     """Audit an image dataset: what is wrong with it, ranked, with pictures."""
-    del no_cache
     with explained(debug=debug):
         from rich.console import Console  # noqa: PLC0415
 
@@ -75,11 +74,24 @@ def run(
             data=data, out=out, labels=labels, label_column=label_column, backbone=backbone,
             effort=effort, folds=folds, seed=seed,
             workers=workers if workers is not None else available_cores(), engine=engine,
-            pred_probs=pred_probs, embeddings=embeddings, hold_out=hold_out, thresholds=thresholds,
-            disabled=disabled)
+            pred_probs=pred_probs, embeddings=embeddings, hold_out=hold_out, cache=not no_cache,
+            thresholds=thresholds, disabled=disabled)
         finished = audit_dataset(settings, Stages(Console(stderr=True)))
         print_summary(Console(), finished.report, str(finished.path / "report.html"))
         _compare_with_planted(data, finished.path)
+
+
+@app.command()
+def cache(
+    what: Annotated[str, typer.Argument(metavar="info|clear", help="info tells what is kept, clear "
+                                                                   "forgets it.")] = "info",
+    debug: Debug = False,
+) -> None:
+    """What audits keep for the next one: see it, or forget it."""
+    with explained(debug=debug):
+        from pipelines.tell_cache import tell_cache  # noqa: PLC0415
+
+        tell_cache(what)
 
 
 @app.command()

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from audit.curves import Curves, read_history
 from audit.diagnosis.alternatives import Alternative, optimizers, sizes
 from audit.diagnosis.conclude import Conclusion, conclude
-from audit.diagnosis.control import shuffled_control
+from audit.diagnosis.control import halved_control, shuffled_control
 from audit.diagnosis.data import causes_in_data
+from audit.diagnosis.dataset import input_size
 from audit.diagnosis.diagnose import QUICK, Budget, Diagnosis, diagnose
 from audit.diagnosis.experiment import Limits, Training, planned, train
 from audit.diagnosis.first_steps import LayerSteps, first_steps
@@ -94,6 +95,7 @@ class Explored:
         sizes: the model at other widths.
         shuffled: a model of ours on labels in another order; None where the labels as they are were
             learned beyond doubt.
+        halved: the same on half of the images; None where there are many.
         swapped: the user's model on scikit-learn's digits; None where that was not needed.
         reference_on_digits: a model of ours on the same.
     """
@@ -103,6 +105,7 @@ class Explored:
     optimizers: tuple[Alternative, ...] = ()
     sizes: tuple[Alternative, ...] = ()
     shuffled: Training | None = None
+    halved: Training | None = None
     swapped: Training | None = None
     reference_on_digits: Training | None = None
 
@@ -145,7 +148,8 @@ def diagnose_model(settings: DiagnoseSettings, stages: Stages) -> Diagnosed:
     history = None if settings.history is None else read_history(settings.history)
     with stages.stage("loading the model"):
         # Who gives the curves of a training wants that training diagnosed.
-        epochs = settings.epochs or (None if history is None else len(history.loss))
+        epochs = len(history.loss) if history is not None and settings.epochs is None else (
+            settings.epochs)
         subject = load_subject(settings.model, epochs, settings.batch_size)
     summary, data, labels, column = _source(settings)
     with stages.stage("reading the images"):
@@ -158,7 +162,7 @@ def diagnose_model(settings: DiagnoseSettings, stages: Stages) -> Diagnosed:
     if summary is None and not settings.quick:
         summary = _audit(settings, stages)
     conclusion = conclude(found, causes_in_data(images, found.reference, explored.shuffled,
-                                                summary))
+                                                explored.halved, summary))
     regime = f"{subject.regime.epochs} epochs, batches of {subject.regime.batch_size}"
     return Diagnosed(conclusion, found, explored, history, images, total,
                      time.perf_counter() - begun, settings.model, regime)
@@ -180,8 +184,10 @@ def _explore(subject: Subject, images: Images, found: Diagnosis, budget: Budget,
         steps = first_steps(subject, images, seed)
     with stages.stage("shuffled labels"):
         shuffled = shuffled_control(images, found.reference, seed, budget)
+    with stages.stage("half of the images"):
+        halved = halved_control(images, found.reference, seed, budget)
     if settings.quick or found.as_it_is.failure:
-        return Explored(one_batch, steps, shuffled=shuffled)
+        return Explored(one_batch, steps, shuffled=shuffled, halved=halved)
     updates = planned(subject, images, ALTERNATIVE)
     with stages.stage("other optimizers", steps=3 * updates) as advance:
         others = tuple(optimizers(subject, images, seed, ALTERNATIVE, advance))
@@ -195,7 +201,7 @@ def _explore(subject: Subject, images: Images, found: Diagnosis, budget: Budget,
         ours = reference(len(digits.classes), len(digits.learned), 0)
         with stages.stage("ours on digits", steps=planned(ours, digits, limits)) as advance:
             on_digits = train(ours, digits, seed, limits, advance)
-    return Explored(one_batch, steps, others, widths, shuffled, swapped, on_digits)
+    return Explored(one_batch, steps, others, widths, shuffled, halved, swapped, on_digits)
 
 
 def _source(settings: DiagnoseSettings) -> tuple[dict[str, Any] | None, Path, Path | None, str]:
@@ -215,8 +221,8 @@ def _source(settings: DiagnoseSettings) -> tuple[dict[str, Any] | None, Path, Pa
 
 
 def _side(subject: Subject) -> int:
-    shape = subject.build(0).input_shape
-    return int(min(max(shape[1] or 32, shape[2] or 32), _MOST_SIDE))
+    height, width, _ = input_size(subject.build(0))
+    return min(max(height, width), _MOST_SIDE)
 
 
 def _audit(settings: DiagnoseSettings, stages: Stages) -> dict[str, Any]:

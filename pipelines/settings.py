@@ -42,6 +42,7 @@ class Settings:
     pred_probs: Path | None = None
     embeddings: Path | None = None
     hold_out: str | None = None
+    cache: bool = True
     thresholds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     disabled: frozenset[str] = frozenset()
 

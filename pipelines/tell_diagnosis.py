@@ -46,6 +46,7 @@ def as_json(one: Diagnosed) -> dict[str, Any]:
             **asdict(one.history), "observations": [asdict(each) for each in
                                                     observe(one.history)]},
         "shuffled_labels": _training(explored.shuffled), "on_digits": _training(explored.swapped),
+        "half_of_the_images": _training(explored.halved),
         "reference_on_digits": _training(explored.reference_on_digits),
         "one_batch": {**asdict(explored.one_batch), "is_learned": explored.one_batch.is_learned},
         "first_steps": [asdict(each) for each in explored.first_steps], "first_updates": STEPS,

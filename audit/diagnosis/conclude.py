@@ -22,6 +22,9 @@ FAR = 0.5
 """Of what lies between chance and the reference, that a model must lack before its architecture is
 blamed: no fix was seen to help there, and a model may be smaller than ours on purpose."""
 
+SURE_OF_DATA = 0.9
+"""From which a cause in the data comes before those in the model."""
+
 LEAST_SAID = 0.4
 """Below it a cause in the data is not said where the model is at fault."""
 
@@ -81,10 +84,11 @@ def conclude(found: Diagnosis, data: Sequence[DataCause]) -> Conclusion:
         + " gets no further.") for one in found.causes]
     if found.is_poor and not model and (found.shortfall > FAR or found.as_it_is.failure):
         model = [_unmended(found)]
+    said = [one for one in data if one.strength >= LEAST_SAID]
     own = [Cause(one.cause, CAUSES[one.cause], _in_words(one.strength), one.evidence, one.fix, None,
-                 None, one.refuted_by) for one in data
-           if one.strength >= LEAST_SAID]
-    return Conclusion(*_blame(model, own), (*model, *own) if model else (*own,))
+                 None, one.refuted_by) for one in said]
+    sure = sum(one.strength >= SURE_OF_DATA for one in said)
+    return Conclusion(*_blame(model, own, sure), (*own[:sure], *model, *own[sure:]))
 
 
 def _unmended(found: Diagnosis) -> Cause:
@@ -113,10 +117,11 @@ def _unmended(found: Diagnosis) -> Cause:
     return Cause(key, CAUSES[key], sure, evidence, fix, own.recall, None, refuted)
 
 
-def _blame(model: Sequence[Cause], data: Sequence[Cause]) -> tuple[str, str]:
+def _blame(model: Sequence[Cause], data: Sequence[Cause], sure: int) -> tuple[str, str]:
     if model and data:
-        return SEVERAL, (f"Both: {_lower(model[0].title)} ({model[0].probability}), and in the "
-                         f"data: {_lower(data[0].title)} ({data[0].probability}).")
+        parts = [f"in the model: {_lower(model[0].title)} ({model[0].probability})",
+                 f"in the data: {_lower(data[0].title)} ({data[0].probability})"]
+        return SEVERAL, f"Both, {', and '.join(reversed(parts) if sure else parts)}."
     if data:
         rest = f"; and {_lower(data[1].title)}" if len(data) > 1 else ""
         return DATA, (f"It is the data: {_lower(data[0].title)} ({data[0].probability}){rest}. The "

@@ -1,9 +1,10 @@
-"""The control: the same network on shuffled labels, which nothing can be learned from."""
+"""Controls of the data: our network on shuffled labels, and on half of the images."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from audit.diagnosis.dataset import FEW_A_CLASS, typical_class
 from audit.diagnosis.diagnose import standard_error
 from audit.diagnosis.experiment import Limits, Training, train
 from audit.diagnosis.reference import reference
@@ -36,3 +37,23 @@ def shuffled_control(images: Images, best: Training, seed: int, budget: Budget) 
     updates = max(1, best.updates)
     return train(reference(len(images.classes), len(images.learned), updates),
                  images.shuffled(seed), seed, Limits(updates, budget.seconds))
+
+
+def halved_control(images: Images, best: Training, seed: int, budget: Budget) -> Training | None:
+    """Train a model of ours on half of the images, where there are few: do more bring more?
+
+    Args:
+        images: of the user.
+        best: the same model on all of them.
+        seed: of the choice and of the weights.
+        budget: of one training.
+
+    Returns:
+        None where there are more than `FEW_A_CLASS` images a class.
+    """
+    if typical_class(images) > FEW_A_CLASS:
+        return None
+    updates = max(1, best.updates)
+    half = images.halved(seed)
+    return train(reference(len(images.classes), len(half.learned), updates), half, seed,
+                 Limits(updates, budget.seconds))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audit.diagnosis.dataset import typical_class
 from audit.diagnosis.diagnose import DEVIATIONS, standard_error
 
 if TYPE_CHECKING:
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
     from audit.diagnosis.dataset import Images
     from audit.diagnosis.experiment import Training
 
-NOISE, NOISE_SURE = 0.05, 0.15
-"""Lower bounds of the share of wrong labels from which they are a cause, and a grave one."""
+NOISE = ((0.05, 0.55), (0.15, 0.85), (0.3, 0.95))
+"""Lower bounds of the share of wrong labels, and how sure it then is that they are a cause."""
 
-FEW_A_CLASS = 40
+VERY_FEW = 15
+"""Images a class, of which no network learns well from scratch what is not very easy."""
+
 MEMORISED = 0.25
 """Mean recall on images learned from minus that on others, from which a network has learned by
 heart."""
@@ -47,7 +50,8 @@ class DataCause:
 
 
 def causes_in_data(images: Images, reference: Training, shuffled: Training | None,
-                   summary: Mapping[str, Any] | None) -> list[DataCause]:
+                   halved: Training | None, summary: Mapping[str, Any] | None,
+                   ) -> list[DataCause]:
     """Causes in the data, the surest first.
 
     Args:
@@ -55,10 +59,11 @@ def causes_in_data(images: Images, reference: Training, shuffled: Training | Non
         reference: a model of ours trained on them.
         shuffled: the same with labels in another order, where nothing can be learned; None where
             the labels as they are were learned beyond doubt.
+        halved: the same on half of the images; None where there are many.
         summary: summary.json of an audit of the data; None where there is none.
     """
-    found = [*_no_signal(images, reference, shuffled), *_too_few(images, reference, summary),
-             *_imbalance(images), *_noise(summary)]
+    found = [*_no_signal(images, reference, shuffled), *_imbalance(images), *_noise(summary),
+             *_too_few(images, reference, halved, summary)]
     return sorted(found, key=lambda one: -one.strength)
 
 
@@ -79,22 +84,28 @@ def _no_signal(images: Images, reference: Training, shuffled: Training | None,
         "Any model that tells held-out images better than shuffled labels let it.")]
 
 
-def _too_few(images: Images, reference: Training, summary: Mapping[str, Any] | None,
-             ) -> list[DataCause]:
-    """The network learns its images by heart, and there are few."""
-    counts = np.bincount(images.labels[images.learned], minlength=len(images.classes))
-    typical = float(np.median(counts))
+def _too_few(images: Images, reference: Training, halved: Training | None,
+             summary: Mapping[str, Any] | None) -> list[DataCause]:
+    """There are few, and half of them gives less or the network learns them by heart."""
+    if halved is None:
+        return []
+    typical = typical_class(images)
     gap = reference.learned - reference.recall
-    if typical > FEW_A_CLASS or gap < MEMORISED:
+    climb = reference.recall - halved.recall
+    climbs = climb > DEVIATIONS * standard_error(reference.recall, halved.recall, images)
+    if gap < MEMORISED and not climbs:
         return []
     more = ""
     for one in (summary or {}).get("causes", []):
         if one["cause"] == "too_few_images":
             more = f" {one['summary'][:1].upper()}{one['summary'][1:]}."
+    seen = (f"of half of them {100 * halved.recall:.0f} % of others, of all "
+            f"{100 * reference.recall:.0f} %" if climbs else
+            f"{100 * reference.learned:.0f} % of those it learned from, and "
+            f"{100 * reference.recall:.0f} % of others. It memorises")
     return [DataCause(
-        "too_few_images", min(0.95, 0.5 + gap / 2),
-        f"{typical:.0f} images a class: a model of ours tells {100 * reference.learned:.0f} % of "
-        f"those it learned from, and {100 * reference.recall:.0f} % of others. It memorises.{more}",
+        "too_few_images", 0.95 if typical <= VERY_FEW else 0.7,
+        f"{typical:.0f} images a class: a model of ours tells {seen}.{more}",
         "Collect more, or begin with a network that was trained on other images.",
         "A learning curve that is flat: the half of the images gives the same.")]
 
@@ -120,10 +131,11 @@ def _noise(summary: Mapping[str, Any] | None) -> list[DataCause]:
             continue
         share = one["metrics"].get("estimated_share")
         low, high = one["metrics"].get("estimated_share_interval_90") or (0.0, 1.0)
-        if share is None or low < NOISE:
+        sure = [strength for bound, strength in NOISE if low >= bound]
+        if share is None or not sure:
             return []
         return [DataCause(
-            "label_noise", 0.55 if low < NOISE_SURE else 0.85,
+            "label_noise", sure[-1],
             f"About {100 * share:.0f} % of the labels are wrong (90 % interval {100 * low:.0f} to "
             f"{100 * high:.0f}).", "audit review RUN, then audit fix RUN.",
             "People who look at the flagged labels find them right.")]

@@ -19,7 +19,10 @@ JUDGED_SHARE = 0.25
 MOST_JUDGED = 600
 """Images that are judged by: at 600 an accuracy is known to 2 points."""
 
-_DEFAULT_SIDE = 32
+FEW_A_CLASS = 40
+"""Images a class up to which it is asked whether more would help."""
+
+DEFAULT_SIDE = 32
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,21 @@ class Images:
         labels[self.learned] = np.random.default_rng(seed).permutation(labels[self.learned])
         return replace(self, labels=labels)
 
+    def halved(self, seed: int) -> Images:
+        """Half of the images to learn from, of each class, and at least one of it."""
+        random = np.random.default_rng(seed)
+        kept = []
+        for one in range(len(self.classes)):
+            rows = random.permutation(self.learned[self.labels[self.learned] == one])
+            kept.append(rows[:-(-len(rows) // 2)])
+        return replace(self, learned=np.sort(np.concatenate(kept)))
+
+
+def typical_class(images: Images) -> float:
+    """Median of the images to learn from a class."""
+    return float(np.median(np.bincount(images.labels[images.learned],
+                                       minlength=len(images.classes))))
+
 
 def split(pictures: Pixels, labels: Labels, classes: tuple[str, ...], seed: int) -> Images:
     """Put aside images to judge by, each class in its share, and at least one of it."""
@@ -60,11 +78,20 @@ def split(pictures: Pixels, labels: Labels, classes: tuple[str, ...], seed: int)
     return Images(pictures, labels, classes, np.setdiff1d(np.arange(len(labels)), rows), rows)
 
 
+def input_size(model: Any) -> tuple[int, int, int]:
+    """Height, width and channels that a model takes; 32, 32 and 3 where it takes any."""
+    try:
+        shape = tuple(model.input_shape)
+    except (AttributeError, TypeError):  # a model of a class of its own does not tell
+        shape = ()
+    if len(shape) != 4:  # noqa: PLR2004 - images, height, width, channels
+        shape = (None, None, None, 3)
+    return int(shape[1] or DEFAULT_SIDE), int(shape[2] or DEFAULT_SIDE), int(shape[3] or 3)
+
+
 def shape_inputs(pictures: Pixels, model: Any, scale: float) -> NDArray[np.float32]:
     """`(n, height, width, channels)` float32, 0 to 255 times `scale`, as the model takes it."""
-    shape = model.input_shape if model.built else (None, None, None, 3)
-    height, width = int(shape[1] or _DEFAULT_SIDE), int(shape[2] or _DEFAULT_SIDE)
-    channels = int(shape[3] or 3)
+    height, width, channels = input_size(model)
     inputs = pictures if pictures.shape[1:3] == (height, width) else np.stack(
         [resize(one, (width, height)) for one in pictures]) if len(pictures) else np.empty(
             (0, height, width, 3), np.uint8)

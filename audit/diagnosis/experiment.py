@@ -27,6 +27,10 @@ KEPT = 3
 """Last epochs of which the best counts, as whoever keeps the best of them has it: one epoch alone
 swings by several points."""
 
+MOST_JUDGED_AT = 20
+"""Epochs after which a training is judged: of few images there are many, and judging takes longer
+than learning."""
+
 _MOST_WATCHED = 600
 _PREDICTED_AT_ONCE = 256
 
@@ -44,12 +48,14 @@ class Epoch:
     """Where a training stood.
 
     Attributes:
+        number: from 1 on; of many epochs not all are kept.
         updates: done by then.
         loss: mean of the epoch, of the images learned from; not finite where it diverged.
         held_out_loss: of the images judged by.
         recall: mean recall of the classes on these.
     """
 
+    number: int
     updates: int
     loss: float
     held_out_loss: float
@@ -88,7 +94,8 @@ class Training:
         held_out = tuple(one.held_out_loss for one in self.epochs)
         return Curves(tuple(one.loss for one in self.epochs),
                       held_out if np.isfinite(held_out).all() else (),
-                      held_out_score=tuple(one.recall for one in self.epochs))
+                      held_out_score=tuple(one.recall for one in self.epochs),
+                      numbers=tuple(one.number for one in self.epochs))
 
     @property
     def has_diverged(self) -> bool:
@@ -170,6 +177,7 @@ def _train(subject: Subject, images: Images, seed: int, limits: Limits, begun: f
     watched = np.sort(random.permutation(images.learned)[:_MOST_WATCHED])
     history: list[Epoch] = []
     done = [0, False]
+    step = -(-regime.epochs // MOST_JUDGED_AT)
 
     def scores(rows: NDArray[np.int64]) -> NDArray[np.floating]:
         return np.concatenate([
@@ -180,13 +188,13 @@ def _train(subject: Subject, images: Images, seed: int, limits: Limits, begun: f
         told = predicted(given, about.last_activation, len(images.classes))
         return mean_recall(images.labels[rows], told == images.labels[rows])
 
-    def judged(updates: int, loss: float) -> Epoch:
+    def judged(number: int, updates: int, loss: float) -> Epoch:
         rows = images.judged
         if not len(rows):
-            return Epoch(updates, loss, np.nan, images.chance)
+            return Epoch(number, updates, loss, np.nan, images.chance)
         given = scores(rows)
         wanted = targets_of(images.labels[rows], about.encoding, about.units)
-        return Epoch(updates, loss, _loss_of(model, inputs[rows], wanted, given),
+        return Epoch(number, updates, loss, _loss_of(model, inputs[rows], wanted, given),
                      recall(rows, given))
 
     class Watcher(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
@@ -199,17 +207,18 @@ def _train(subject: Subject, images: Images, seed: int, limits: Limits, begun: f
                 done[1] = True
                 self.model.stop_training = True
 
-        def on_epoch_end(self, _epoch: int, logs: Any = None) -> None:
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             loss = float((logs or {}).get("loss", np.nan))
-            history.append(judged(done[0], loss))
             if not np.isfinite(loss):
                 self.model.stop_training = True
+            if self.model.stop_training or epoch >= regime.epochs - KEPT or epoch % step == 0:
+                history.append(judged(epoch + 1, done[0], loss))
 
     seed_everything(seed)
     model.fit(inputs[images.learned], targets, batch_size=min(regime.batch_size, len(targets)),
               epochs=regime.epochs, class_weight=regime.class_weight, verbose=0,
               callbacks=[Watcher()])
-    own = len(history) >= regime.epochs
+    own = history[-1].number >= regime.epochs
     return Training(tuple(history), max(one.recall for one in history[-KEPT:]),
                     recall(watched, scores(watched)), was_cut=bool(done[1]) and not own,
                     seconds=time.perf_counter() - begun)

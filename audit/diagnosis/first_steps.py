@@ -11,7 +11,7 @@ from audit.diagnosis.anatomy import activation_of, anatomy
 from audit.diagnosis.dataset import shape_inputs
 from audit.diagnosis.experiment import targets_of
 from audit.diagnosis.initial import outputs_of_layers
-from audit.keras_runtime import seed_everything
+from audit.keras_runtime import load_keras, seed_everything
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,12 +71,12 @@ def _first_steps(subject: Subject, images: Images, seed: int) -> tuple[LayerStep
     size = min(subject.regime.batch_size, len(images.learned))
     for _ in range(STEPS):
         rows = random.choice(images.learned, size, replace=False)
-        before = [np.array(one.kernel) for one in layers]
+        before = [_numbers(one.kernel) for one in layers]
         model.train_on_batch(
             shape_inputs(images.pictures[rows], model, subject.regime.scale),
             targets_of(images.labels[rows], about.encoding, about.units))
         for place, one in enumerate(layers):
-            change = np.linalg.norm(np.asarray(one.kernel) - before[place])
+            change = np.linalg.norm(_numbers(one.kernel) - before[place])
             ratios[place].append(float(change / (np.linalg.norm(before[place]) or 1.0)))
     rows = np.sort(random.permutation(images.learned)[:LOOKED_AT])
     given = outputs_of_layers(
@@ -85,6 +85,10 @@ def _first_steps(subject: Subject, images: Images, seed: int) -> tuple[LayerStep
     return tuple(LayerSteps(names[id(one)], float(np.median(ratios[place])),
                             *_silent(one, given.get(one.name)))
                  for place, one in enumerate(layers))
+
+
+def _numbers(variable: Any) -> NDArray[np.float32]:
+    return np.array(load_keras().ops.convert_to_numpy(variable))
 
 
 def _silent(layer: Any, outputs: NDArray[np.floating] | None) -> tuple[float, float]:

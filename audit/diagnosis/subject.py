@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from audit.diagnosis.dataset import DEFAULT_SIDE
 from audit.errors import UsageError, in_one_line
 from audit.keras_runtime import load_keras, seed_everything
 
@@ -56,7 +59,7 @@ class Subject:
     def build(self, seed: int) -> Any:
         """A new, compiled model, its weights drawn by the seed."""
         seed_everything(seed)
-        model = self.make()
+        model = built(self.make())
         for edit in self.edits:
             model = edit(model)
         return model
@@ -64,6 +67,13 @@ class Subject:
     def edited(self, *edits: Callable[[Any], Any], **regime: Any) -> Subject:
         """The same with further edits, and another regime."""
         return replace(self, edits=(*self.edits, *edits), regime=replace(self.regime, **regime))
+
+
+def built(model: Any) -> Any:
+    """The model with its weights made: by a picture of 32 pixels, if it waits for one."""
+    if not model.built:
+        model(np.zeros((1, DEFAULT_SIDE, DEFAULT_SIDE, 3), np.float32))
+    return model
 
 
 def combined(subject: Subject, changed: Sequence[Subject]) -> Subject:
@@ -114,6 +124,11 @@ def load_subject(name: str, epochs: int | None = None, batch_size: int | None = 
     if batch_size is not None:
         regime = replace(regime, batch_size=_positive(batch_size, "--batch-size"))
     _refuse_what_is_no_classifier(model, name)
+    try:
+        built(model)
+    except Exception as error:
+        raise _no_model(name, error) from error
+    _refuse_other_shapes(model, name)
 
     def make() -> Any:
         try:
@@ -200,15 +215,27 @@ def _refuse_what_is_no_classifier(model: Any, name: str) -> None:
     if not getattr(model, "compiled", False) or model.optimizer is None or model.loss is None:
         raise UsageError(f"--model {name} returns a model that is not compiled. Call model.compile "
                          "with an optimizer and a loss first: they are diagnosed too.")
-    if model.built:
-        for what, shape in (("inputs", model.input_shape), ("outputs", model.output_shape)):
-            if isinstance(shape, list | dict):
-                raise UsageError(f"--model {name} has {len(shape)} {what}. A classifier of "
-                                 "pictures with one is wanted.")
-        shape = model.input_shape
-        if len(shape) != _PICTURE_RANK or shape[3] not in {1, 3, None}:
-            raise UsageError(f"--model {name} takes {shape}. Pictures (None, height, width, 1 or "
-                             "3) are wanted.")
-        if len(model.output_shape) != 2:  # noqa: PLR2004 - images and classes
-            raise UsageError(f"--model {name} gives {model.output_shape}. One row of class scores "
-                             "an image, (None, classes), is wanted.")
+    if getattr(model, "inputs", None):
+        _refuse_other_shapes(model, name)
+
+
+def _refuse_other_shapes(model: Any, name: str) -> None:
+    """Refuse what does not take pictures or gives no scores, as far as a model tells.
+
+    Raises:
+        UsageError: in one line, with what was expected.
+    """
+    try:
+        taken, given = model.input_shape, model.output_shape
+    except (AttributeError, RuntimeError, ValueError):  # a class of its own: its training tells
+        return
+    for what, shape in (("inputs", taken), ("outputs", given)):
+        if isinstance(shape, list | dict) or (shape and isinstance(shape[0], tuple)):
+            raise UsageError(f"--model {name} has {len(shape)} {what}. A classifier of pictures "
+                             "with one is wanted.")
+    if len(taken) != _PICTURE_RANK or taken[3] not in {1, 3, None}:
+        raise UsageError(f"--model {name} takes {taken}. Pictures (None, height, width, 1 or 3) "
+                         "are wanted.")
+    if len(given) != 2:  # noqa: PLR2004 - images and classes
+        raise UsageError(f"--model {name} gives {given}. One row of class scores an image, "
+                         "(None, classes), is wanted.")

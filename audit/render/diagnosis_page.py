@@ -63,8 +63,8 @@ def of_rates(found: Mapping[str, Any]) -> str:
     where = ("near the rate recommended" if 1 / 5 <= ratio <= 5 else  # noqa: PLR2004 - half a decade
              f"{plain(ratio)} times the rate recommended" if ratio > 1 else
              f"{plain(1 / ratio)} times below the rate recommended" if ratio > 0 else "zero")
-    return ("One update at each rate, rising, with the model as it begins. The loss falls up to "
-            f"five times the rate recommended. Yours, {plain(found['own'])}, is {where}.")
+    return ("One update at each rate, rising, with the model as it begins. At the rate recommended "
+            f"half of the fall is done. Yours, {plain(found['own'])}, is {where}.")
 
 
 def of_one_batch(found: Mapping[str, Any]) -> str:
@@ -97,14 +97,15 @@ def _cause(place: int, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _losses(name: str, epochs: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    lines = [("own", [one["loss"] for one in epochs]),
-             ("fixed", [one["held_out_loss"] for one in epochs])]
+    lines = [("own", [(one["number"], one["loss"]) for one in epochs]),
+             ("fixed", [(one["number"], one["held_out_loss"]) for one in epochs])]
     return _plot(plots.losses(name, lines), "Loss by epoch of the model as it is.",
                  (_LEARNED, _HELD_OUT))
 
 
 def _history(found: Mapping[str, Any]) -> dict[str, Any]:
-    lines = [("own", found["loss"]), ("fixed", found["held_out_loss"])]
+    lines = [("own", list(enumerate(found["loss"], 1))),
+             ("fixed", list(enumerate(found["held_out_loss"], 1)))]
     return {"plot": _plot(plots.losses("history", lines), "Loss by epoch, as you measured it.",
                           (_LEARNED, *([_HELD_OUT] if found["held_out_loss"] else []))),
             "observations": found["observations"]}

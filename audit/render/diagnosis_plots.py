@@ -46,9 +46,9 @@ def recalls(name: str, trainings: Mapping[str, Mapping[str, Any] | None], chance
                                     "the model of ours")
 
 
-def losses(name: str, lines: Sequence[tuple[str, Sequence[float | None]]]) -> str:
+def losses(name: str, lines: Sequence[tuple[str, Sequence[tuple[int, float | None]]]]) -> str:
     """Loss by epoch, of the images learned from (`own`) and held out (`fixed`)."""
-    known = [(key, [(place, one) for place, one in enumerate(values, 1) if is_known(one)])
+    known = [(key, [(epoch, one) for epoch, one in values if is_known(one)])
              for key, values in lines]
     if not any(points for _, points in known):
         return ""

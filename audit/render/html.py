@@ -52,6 +52,7 @@ class ReportData:
     notes: Sequence[str] = ()
     not_counted: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
+    reused: Sequence[str] = ()
 
     @property
     def label_flags(self) -> int:

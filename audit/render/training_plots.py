@@ -187,7 +187,7 @@ def range_test(found: Mapping[str, Any]) -> str:
         axes = _RANGE.axes(figure)
         axes.set_xscale("log")
         axes.axvline(recommended, color=SOFT, linewidth=1, gid="recommended")
-        own = found.get("own", recommended)
+        own = found.get("own") or recommended  # one of 0 has no place on this axis
         axes.plot(rates, losses, color=ACCENT, linewidth=2, gid="losses")
         if len(rates) == 1:
             axes.plot(rates, losses, "o", color=ACCENT, markersize=5, gid="only")
@@ -199,7 +199,7 @@ def range_test(found: Mapping[str, Any]) -> str:
         axes.grid(axis="y", color=LINE, linewidth=1)
         axes.set_axisbelow(True)
         axes.set(xlabel="learning rate", ylabel="training loss, smoothed")
-        if "own" in found:
+        if found.get("own"):
             axes.axvline(own, color=INK, linewidth=1.4, linestyle=(0, (4, 3)), gid="own")
             axes.annotate(f"yours {plain(own)}", (own, 0.02),
                           xycoords=axes.get_xaxis_transform(), rotation=90, va="bottom",

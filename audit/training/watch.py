@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audit.curves import LEAST_EPOCHS, curves_of, observe
+from audit.curves import LEAST_EPOCHS, Curves, curves_of, observe
 from audit.keras_runtime import load_keras
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def watch_class() -> Any:  # noqa: C901 - hooks of a line or two
         def __init__(self, file: str | Path | None = None, *, images: Any = None,
                      stops: bool = True, say: Callable[[str], None] = print) -> None:
             super().__init__()
+            if file is not None:
+                Path(file).parent.mkdir(parents=True, exist_ok=True)
             self._watched = _Watched(None if file is None else Path(file), images, say)
             self._stops = stops
 
@@ -69,8 +72,8 @@ def watch_class() -> Any:  # noqa: C901 - hooks of a line or two
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             """See how far an update moved them, and whether the loss is a number."""
-            self._watched.compare(self.model)
-            if not np.isfinite((logs or {}).get("loss", 0.0)):
+            is_finite = self._watched.compare(self.model)
+            if not is_finite or not np.isfinite((logs or {}).get("loss", 0.0)):
                 self._watched.tell_no_number(self.model, batch)
                 if self._stops:
                     self.model.stop_training = True
@@ -98,35 +101,44 @@ class _Watched:
         self.told: dict[str, str] = {}
         self._kernels: dict[str, np.ndarray] = {}
         self._steps: dict[str, list[float]] = {}
+        self._chance = float("nan")
 
     def remember(self, model: Any) -> None:
-        self._kernels = {layer.name: np.asarray(layer.kernel) for layer in _weighted(model)}
+        self._kernels = {layer.name: _numbers(layer.kernel) for layer in _weighted(model)}
 
-    def compare(self, model: Any) -> None:
+    def compare(self, model: Any) -> bool:
+        """Whether all weights are numbers, as far as they were remembered."""
         if not self._kernels:
-            return
+            return True
         for layer in _weighted(model):
             before = self._kernels[layer.name]
-            change = np.linalg.norm(np.asarray(layer.kernel) - before)
+            change = np.linalg.norm(_numbers(layer.kernel) - before)
             self._steps.setdefault(layer.name, []).append(
                 float(change / (np.linalg.norm(before) or 1.0)))
         self._kernels = {}
+        return bool(np.isfinite([one[-1] for one in self._steps.values()]).all())
 
     def tell_no_number(self, model: Any, batch: int) -> None:
-        self._tell("no_number", f"The loss is no number in batch {batch + 1}.", model,
+        self._tell("no_number", f"The loss or a weight is no number in batch {batch + 1}.", model,
                    "Take a lower learning rate, or run audit diagnose.")
 
     def add(self, model: Any, logs: Mapping[str, Any]) -> None:
         for name, value in logs.items():
-            self.history.setdefault(name, []).append(float(value))
-        for one in observe(curves_of(self.history)) if "loss" in self.history else ():
+            if np.size(value) == 1:  # a metric may have a number a class
+                self.history.setdefault(name, []).append(float(np.asarray(value).ravel()[0]))
+        self._chance = _chance(model)
+        for one in observe(self._curves) if "loss" in self.history else ():
             if one.is_fault:
                 self._tell(one.key, one.text, model, one.fix)
         self._write()
 
+    @property
+    def _curves(self) -> Curves:
+        return replace(curves_of(self.history), chance=self._chance)
+
     def end(self) -> None:
         if not self.told and len(self.history.get("loss", ())) >= LEAST_EPOCHS:
-            self.told |= {one.key: one.text for one in observe(curves_of(self.history))}
+            self.told |= {one.key: one.text for one in observe(self._curves)}
             self._write()
 
     def _tell(self, key: str, text: str, model: Any, fix: str) -> None:
@@ -172,6 +184,19 @@ class _Watched:
         beside.write_text(json.dumps({"history": history, "told": self.told}, allow_nan=False),
                           encoding="utf-8")
         beside.replace(self.file)
+
+
+def _numbers(variable: Any) -> np.ndarray:
+    return np.array(load_keras().ops.convert_to_numpy(variable))
+
+
+def _chance(model: Any) -> float:
+    """Loss of a model that knows nothing; NaN where that cannot be told."""
+    units = getattr(model, "output_shape", (None,))[-1]
+    name = model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", "")
+    if "categorical_crossentropy" not in str(name) or not isinstance(units, int) or units < 2:  # noqa: PLR2004 - two classes
+        return float("nan")
+    return float("nan") if model.losses else float(np.log(units))
 
 
 def _weighted(model: Any) -> list[Any]:

@@ -28,13 +28,15 @@ def digits(per_class=60):
 
 def dense(*, width=32, depth=1, activation="relu", last="softmax", units=CLASSES, scale=1 / 255,
           loss="sparse_categorical_crossentropy", optimizer=None, initializer=None, dropout=0.0,
-          penalty=0.0, trainable=True, normalised=False):
+          penalty=0.0, trainable=True, normalised=0.0, constraint=None):
     """A dense network; each argument is what a test spoils."""
     keras = load_keras()
     layers = keras.layers
     more = {} if initializer is None else {"kernel_initializer": initializer}
     if penalty:
         more["kernel_regularizer"] = keras.regularizers.L2(penalty)
+    if constraint is not None:
+        more["kernel_constraint"] = constraint
     row = [keras.Input((SIDE, SIDE, 3))]
     if scale:
         row.append(layers.Rescaling(scale))
@@ -42,7 +44,7 @@ def dense(*, width=32, depth=1, activation="relu", last="softmax", units=CLASSES
     for _ in range(depth):
         row.append(layers.Dense(width, activation=activation, trainable=trainable, **more))
         if normalised:
-            row.append(layers.BatchNormalization())
+            row.append(layers.BatchNormalization(momentum=float(normalised)))
         if dropout:
             row.append(layers.Dropout(dropout))
     row.append(layers.Dense(units, activation=last, **more))
@@ -59,7 +61,7 @@ def subject_of(epochs=10, batch_size=32, **arguments):
 def training(recall=0.3, losses=(1.4, 1.3, 1.2), updates=300, **more):
     """A training that went so."""
     count = len(losses)
-    epochs = tuple(Epoch(updates * (place + 1) // count, loss, loss, recall)
+    epochs = tuple(Epoch(place + 1, updates * (place + 1) // count, loss, loss, recall)
                    for place, loss in enumerate(losses))
     return Training(epochs, recall, recall, **more)
 

@@ -1,10 +1,12 @@
 """Each probe suspects what was spoiled, and nothing of a healthy model; what it edits is right."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from diagnosis.small_models import CLASSES, case_of, dense, digits, subject_of, training
 
-from audit.diagnosis.anatomy import anatomy
+from audit.diagnosis.anatomy import anatomy, kind
 from audit.diagnosis.case import CAUSES
 from audit.diagnosis.diagnose import all_probes, suspicions
 from audit.diagnosis.probes import (
@@ -18,6 +20,7 @@ from audit.diagnosis.probes import (
     input_scale,
     learning_rate,
     loss,
+    normalisation,
     optimizer,
     regularisation,
 )
@@ -38,7 +41,7 @@ def built(suspicion):
 
 
 def test_every_probe_is_found_and_names_causes():
-    assert len(all_probes()) == 12
+    assert len(all_probes()) == 13
     found = suspicions(case_of(subject_of(scale=None, depth=8, activation=None, last=None)))
     assert {one.cause for one in found} <= set(CAUSES)
     assert [one.prior for one in found] == sorted((one.prior for one in found), reverse=True)
@@ -194,17 +197,67 @@ def test_too_much_regularisation(spoiled, is_suspected):
 def test_a_model_that_is_too_narrow():
     found = only(capacity.suspect(case_of(subject_of(width=1))))
     widths = [one.kernel.shape[-1] for one in anatomy(built(found)).weighted]
-    assert widths == [32, CLASSES]
+    assert widths == [capacity.LEAST, CLASSES]
     assert list(capacity.suspect(case_of(subject_of(width=64)))) == []
 
 
 def test_many_layers_without_normalisation():
-    found = only(depth.suspect(case_of(subject_of(depth=12))))
-    mended = anatomy(built(found))
+    around, fewer = depth.suspect(case_of(subject_of(depth=12)))
+    mended = anatomy(built(around))
     assert mended.is_normalised
     assert len(mended.weighted) == 13
-    assert list(depth.suspect(case_of(subject_of(depth=12, normalised=True)))) == []
+    assert sum(kind(one) == "Add" for one in mended.layers) == 11, "all but the first keep shape"
+    assert len(anatomy(built(fewer)).weighted) == depth.FEW + 1
+    assert fewer.prior < around.prior
+    assert list(depth.suspect(case_of(subject_of(depth=12, normalised=0.99)))) == []
     assert list(depth.suspect(case_of(subject_of(depth=2)))) == []
+
+
+def test_layers_inside_a_model_are_normalised_and_left_out_too():
+    def nested():
+        layers = load_keras().layers
+        inner = load_keras().Sequential([load_keras().Input((16, 16, 3)), layers.Flatten(), *(
+            layers.Dense(8, activation="relu") for _ in range(9))])
+        model = load_keras().Sequential([load_keras().Input((16, 16, 3)), inner,
+                                         layers.Dense(CLASSES, activation="softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    around, fewer = depth.suspect(case_of(Subject("nested", nested, Regime())))
+    assert anatomy(built(around)).is_normalised
+    assert len(anatomy(built(fewer)).weighted) == depth.FEW + 1
+
+
+@pytest.mark.parametrize(("spoiled", "said"), [
+    ({"optimizer": lambda: load_keras().optimizers.AdamW(1e-3, weight_decay=50.0)},
+     "weight_decay=50"),
+    ({"constraint": lambda: load_keras().constraints.MaxNorm(0.01)}, "bound by MaxNorm")])
+def test_what_holds_the_weights_down_is_taken_out(spoiled, said):
+    subject = Subject("a test's", lambda: subject_of(
+        **{name: make() for name, make in spoiled.items()}).make(), Regime())
+    found = only(regularisation.suspect(case_of(subject)))
+    assert said in found.evidence
+    mended = built(found)
+    assert (mended.optimizer.weight_decay or 0) <= regularisation.USUAL_DECAY
+    assert all(getattr(one, "kernel_constraint", None) is None for one in mended.layers)
+
+
+@pytest.mark.parametrize(("momentum", "updates", "learned", "strong"), [
+    (0.99, 60, 0.25, True), (0.99, 60, 0.9, False), (0.99, 2_000, 0.25, None),
+    (0.9, 60, 0.25, None)])
+def test_averages_that_have_not_arrived(momentum, updates, learned, strong):
+    subject = subject_of(normalised=momentum)
+    seen = replace(training(0.25, losses=(1.4, 0.5, 0.2), updates=updates), learned=learned)
+    found = list(normalisation.suspect(case_of(subject, as_it_is=seen)))
+    assert [one.prior > 0.5 for one in found] == ([] if strong is None else [strong])
+    for one in found:
+        assert {layer.momentum for layer in built(one).layers
+                if kind(layer) == "BatchNormalization"} == {normalisation.QUICK_MOMENTUM}
+
+
+def test_a_layer_of_one_unit_is_not_said_to_have_units_that_begin_alike():
+    found = list(initialisation.suspect(case_of(subject_of(width=1))))
+    assert not [one for one in found if "alike" in one.evidence]
 
 
 def test_edits_leave_the_optimizer_and_the_pictures_as_they_are():

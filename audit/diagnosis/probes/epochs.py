@@ -24,8 +24,10 @@ def suspect(case: Case) -> Iterator[Suspicion]:
         return
     times = min(MOST_TIMES, max(3, round(1.5 * case.reference.updates / max(1, seen.updates))))
     prior = 0.65 if few and seen.is_improving else 0.4
+    count = seen.epochs[-1].number
+    trained = f"{count} epoch{'s' if count > 1 else ''} ({seen.updates:,} updates)"
     yield Suspicion(
-        CAUSE, prior, f"After {len(seen.epochs)} epoch{'s' if len(seen.epochs) > 1 else ''} "
-        f"({seen.updates:,} updates) it still got better.",
+        CAUSE, prior, f"After {trained} it still got better." if seen.is_improving else
+        f"It was trained for {trained} only.",
         f"Train for about {times * regime.epochs} epochs, with early stopping.",
         case.subject.edited(epochs=times * regime.epochs))

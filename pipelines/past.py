@@ -1,0 +1,238 @@
+"""What earlier audits found of the same files and the same data, to be reused.
+
+Three things are kept: the hash of a file by its path, size and time of change; what was measured
+of a file by its hash; and what was found of a whole dataset by the hashes, labels, splits and
+groups of its images. Keys hold whatever else the result hangs on: settings, versions of the
+libraries, and the source of this project.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import audit
+from audit import tables
+from audit.cache import Store, key_of
+from audit.imagestore import Thumbnails, ThumbnailWriter
+from audit.measures import extension_of
+from audit.row_order import content_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    import pandas as pd
+
+    from audit.representations import Folds
+    from audit.types import Evidence, Gain
+    from pipelines.settings import Settings
+
+SETTLED_NS = 2 * 10**9
+"""A file that was changed less than this before it was looked at may change again without its time
+of change telling: its hash is not kept (as git does with "racily clean" entries)."""
+
+MEASURES, EVIDENCE, GAINS = "measures", "evidence", "gains"
+
+_LIBRARIES = ("tensorflow", "keras", "cleanlab", "numpy", "pandas", "scikit-learn", "scipy",
+              "pillow", "simplejpeg", "opencv-python-headless")
+_PASSING = {"missing", "timeout", "crash", "bomb"}
+"""Kinds of failure that are not the file's: it is tried again."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of a dataset before its checks.
+
+    Attributes:
+        evidence: with the images in their content order, but without their paths.
+        embeddings: `(n, d)`.
+        folds: assignments for the experiments.
+        notes: for the user.
+        backbone: its name.
+        tensor_size: side of the pictures it read, which measures hang on.
+    """
+
+    evidence: Evidence
+    embeddings: np.ndarray
+    folds: Sequence[Folds]
+    notes: tuple[str, ...]
+    backbone: str
+    tensor_size: int
+
+
+@dataclass
+class Past:
+    """The cache as one audit uses it. Without a store nothing is found and nothing is kept.
+
+    Attributes:
+        store: None with `--no-cache`.
+        reused: what was, in words.
+    """
+
+    store: Store | None
+    settings: Settings
+    reused: list[str] = field(default_factory=list)
+    _files: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    _looked: int = 0
+
+    def hashes(self, paths: Sequence[str]) -> list[str]:
+        """SHA-256 of each file that is known to be as it was; empty for the others.
+
+        Files are looked at now, before they are read: what changes later is another file.
+        """
+        self._looked = time.time_ns()
+        self._files = {}
+        for path in paths:
+            encoded = os.fsencode(path)
+            try:
+                facts = os.stat(encoded)
+            except (OSError, ValueError):
+                continue
+            self._files[encoded] = facts.st_size, facts.st_mtime_ns
+        if self.store is None:
+            return [""] * len(paths)
+        known = self.store.hashes((path, *facts) for path, facts in self._files.items())
+        return [known.get(os.fsencode(path), "") for path in paths]
+
+    def keep_hashes(self, paths: Sequence[str], hashes: Sequence[str]) -> None:
+        """Keep the hashes of files that were read after `hashes`, but of those just changed."""
+        if self.store is None:
+            return
+        kept = []
+        for path, sha in zip(paths, hashes, strict=True):
+            encoded = os.fsencode(path)
+            facts = self._files.get(encoded)
+            if sha and facts is not None and facts[1] < self._looked - SETTLED_NS:
+                kept.append((encoded, *facts, sha))
+        self.store.remember(kept)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found of any dataset, so that there is nothing to look for."""
+        return self.store is None or not any(
+            one.kind == EVIDENCE for one in self.store.kept())
+
+    def measures(self, hashes: Sequence[str], paths: Sequence[str], tensor_size: int,
+                 file: Path) -> tuple[pd.DataFrame, Thumbnails] | None:
+        """Measures and thumbnails of files of these hashes; None if those of one are not there."""
+        if self.store is None:
+            return None
+        keys = [_of_file(sha, extension_of(path), tensor_size)
+                for sha, path in zip(hashes, paths, strict=True)]
+        known = self.store.get(set(keys))
+        if len(known) < len(set(keys)):
+            return None
+        rows = []
+        writer = ThumbnailWriter(file, len(keys))
+        for row, key in enumerate(keys):
+            told, _, thumbnail = known[key].partition(b"\n")
+            rows.append(json.loads(told))
+            writer.write(row, thumbnail)
+        return tables.make(tables.MEASURES, rows), writer.close()
+
+    def keep_measures(self, measures: pd.DataFrame, thumbnails: Thumbnails, tensor_size: int,
+                      ) -> None:
+        """Keep what was measured of each file that was read."""
+        if self.store is None:
+            return
+        columns = list(tables.MEASURES)
+
+        def encoded() -> Any:
+            for row, told in enumerate(measures[columns].to_dict("records")):
+                sha = str(told["file_sha256"])
+                if sha and told["problem_kind"] not in _PASSING:
+                    yield (_of_file(sha, str(told["extension"]), tensor_size),
+                           json.dumps(told, default=_plain).encode() + b"\n"
+                           + thumbnails.read(row))
+
+        self.store.put(MEASURES, encoded())
+
+    def found(self, fingerprint: bytes | None) -> Found | None:
+        """What was found of this dataset; None if it is not there, or cannot be told."""
+        value: Found | None = self._load(EVIDENCE, fingerprint)
+        return value
+
+    def keep_found(self, fingerprint: bytes | None, found: Found) -> None:
+        """Keep it."""
+        self._save(EVIDENCE, fingerprint, found)
+
+    def gains(self, fingerprint: bytes | None, measure: Callable[[], Mapping[str, Gain]],
+              ) -> Mapping[str, Gain]:
+        """Gains of the fixes as they were measured, else as they are measured now."""
+        key = None if fingerprint is None else key_of(
+            fingerprint, json.dumps(self.settings.as_json()["thresholds"], sort_keys=True),
+                     *sorted(self.settings.disabled))
+        value: Mapping[str, Gain] | None = self._load(GAINS, key)
+        if value is not None:
+            self.reused.append("the gains of the fixes")
+            return value
+        value = measure()
+        self._save(GAINS, key, value)
+        return value
+
+    def fingerprint(self, hashes: Sequence[str], manifest: pd.DataFrame) -> bytes | None:
+        """Key of a dataset under these settings; None where not all of it can be told.
+
+        That is where a file has no hash, and for a network or figures of the user's own.
+        """
+        asked = self.settings
+        if self.store is None or not all(hashes) or asked.pred_probs or asked.embeddings or (
+                ".py:" in asked.backbone or asked.backbone.endswith(".keras")):
+            return None
+        order = content_order(manifest.assign(file_sha256=list(hashes)))
+        told = zip(hashes, manifest["given_label"], manifest["split"], manifest["group"],
+                   map(extension_of, manifest["path"]), strict=True)
+        facts = list(told)
+        rows = [facts[row] for row in order]
+        return key_of(EVIDENCE, _program(), json.dumps(rows), asked.backbone, asked.effort,
+                      asked.folds, asked.seed, *_weights(asked.backbone))
+
+    def _load(self, kind: str, key: bytes | None) -> Any:
+        if self.store is None or key is None:
+            return None
+        whole = key_of(kind, key)
+        value = self.store.get([whole]).get(whole)
+        return None if value is None else pickle.loads(value)  # noqa: S301 - ours, its sum was checked
+
+    def _save(self, kind: str, key: bytes | None, value: object) -> None:
+        if self.store is not None and key is not None:
+            self.store.put(kind, [(key_of(kind, key), pickle.dumps(value, protocol=5))])
+
+
+def _of_file(sha: str, extension: str, tensor_size: int) -> bytes:
+    return key_of(MEASURES, _program(), sha, extension, tensor_size)
+
+
+def _plain(value: Any) -> Any:
+    return value.item()
+
+
+@cache
+def _program() -> str:
+    """Source of the audit and versions of what it computes with: their results are others'."""
+    digest = blake2b(digest_size=16)
+    folder = Path(audit.__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    digest.update(" ".join(version(name) for name in _LIBRARIES).encode())
+    return digest.hexdigest()
+
+
+def _weights(backbone: str) -> list[str]:
+    """Files of weights at hand: with others, `auto` chooses otherwise."""
+    if backbone == "patches":
+        return []
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+    try:
+        return sorted(one.name for one in home.iterdir())
+    except OSError:
+        return []
