@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 
 from audit import __version__
-from audit.cache import Store, cache_bound, cache_folder
 from audit.causes import found_well, not_checked, rank_causes
 from audit.digest import dataset_digest
 from audit.errors import UsageError
@@ -90,7 +89,7 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
     name = _dataset_name(settings.data)
     run = RunDir(settings.out or REPORTS / name / started.strftime("%Y%m%dT%H%M%S.%fZ"))
     _refuse_what_cannot_be_written(settings, ingested, run)
-    past = Past(Store(cache_folder(), cache_bound()) if settings.cache else None, settings)
+    past = Past.of(settings)
     try:
         run.clear_work()
         work = run.work_folder()
@@ -118,6 +117,8 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
         run.discard()
         raise
     run.clear_work()
+    if past.problem:
+        stages.say(past.problem)
     if settings.out is None:
         run.point_latest()
     return FinishedRun(run.path, report)

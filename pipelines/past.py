@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import audit
 from audit import tables
-from audit.cache import Store, key_of
+from audit.cache import Store, cache_bound, cache_folder, key_of
 from audit.imagestore import Thumbnails, ThumbnailWriter
 from audit.measures import extension_of
 from audit.row_order import content_order
@@ -83,6 +83,17 @@ class Past:
     reused: list[str] = field(default_factory=list)
     _files: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     _looked: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Past:
+        """The past of an audit; none with `--no-cache`, or where the cache may hold no byte."""
+        bound = cache_bound()
+        return cls(Store(cache_folder(), bound) if settings.cache and bound else None, settings)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the cache; empty if nothing, or if there is none."""
+        return "" if self.store is None else self.store.problem
 
     def hashes(self, paths: Sequence[str]) -> list[str]:
         """SHA-256 of each file that is known to be as it was; empty for the others.

@@ -63,7 +63,7 @@ def cache_folder() -> Path:
 
 
 def cache_bound() -> int:
-    """Most bytes to keep: `IMAGE_AUDIT_CACHE_BYTES`, else `MOST_BYTES`."""
+    """Most bytes to keep: `IMAGE_AUDIT_CACHE_BYTES`, else `MOST_BYTES`; 0 turns the cache off."""
     told = os.environ.get(BOUND, "")
     return int(told) if told.isdigit() else MOST_BYTES
 

@@ -112,11 +112,15 @@ def test_causes_in_the_data(name, counts, cause):
     assert [one.cause for one in found] == ([cause] if cause else []), name
 
 
-@pytest.mark.parametrize(("interval", "is_noise"), [((0.2, 0.4), True), ((0.001, 0.1), False)])
-def test_wrong_labels_by_an_audit(interval, is_noise):
+@pytest.mark.parametrize(("interval", "accuracy", "per_class", "is_noise"), [
+    ((0.2, 0.4), 0.6, 60, True), ((0.001, 0.1), 0.9, 60, False), ((0.06, 0.1), 0.9, 60, True),
+    ((0.06, 0.3), 0.6, 60, False), ((0.6, 0.8), 0.3, 12, False)],
+    ids=["much", "none", "some", "a classifier that sees little", "few images"])
+def test_wrong_labels_by_an_audit(interval, accuracy, per_class, is_noise):
     summary = {"causes": [], "checks": [{"code": "label", "metrics": {
-        "estimated_share": sum(interval) / 2, "estimated_share_interval_90": list(interval)}}]}
-    found = causes_in_data(digits(50), training(0.9), training(0.25), None, summary)
+        "estimated_share": sum(interval) / 2, "estimated_share_interval_90": list(interval),
+        "out_of_fold_accuracy": accuracy}}]}
+    found = causes_in_data(digits(per_class), training(0.9), training(0.25), None, summary)
     assert [one.cause for one in found] == (["label_noise"] if is_noise else [])
 
 
