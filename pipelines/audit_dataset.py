@@ -52,14 +52,23 @@ from audit.rundir import RunDir
 from audit.types import CrossValidation, Evidence
 from pipelines.measure_gains import ASSIGNMENTS, Experiments
 from pipelines.measure_images import measure_images
-from pipelines.past import Found, Past
+from pipelines.past import (
+    ALIKE,
+    CURVE,
+    EMBEDDING,
+    GAINS,
+    OF_PIXELS,
+    PROBABILITIES,
+    About,
+    Past,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from audit.imagestore import TensorStore, Thumbnails
     from audit.representations import Backbone, Folds
-    from audit.types import CheckResult, Gain, Ingested
+    from audit.types import CheckResult, Gain, Ingested, MeasuredCurve, Neighbours
     from pipelines.progress import Stages
     from pipelines.settings import Settings
 
@@ -95,24 +104,28 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
         work = run.work_folder()
         seen = _from_the_past(past, ingested, work, stages) or _anew(
             past, settings, ingested, work, stages)
-        images, found, order = seen.images, seen.found, seen.order
-        evidence, thumbnails = found.evidence, seen.thumbnails
+        images, thumbnails, order = seen.images, seen.thumbnails, seen.order
+        evidence, embeddings, folds, more_notes = _represent(
+            settings, ingested, seen, past, stages)
+        experiments = Experiments.prepare(evidence, embeddings, folds,
+                                          find_effort(settings.effort))
+        evidence = _with_learning_curve(evidence, experiments, seen, past, stages)
         with stages.stage("checking", images=len(images)):
             results = list(run_checks(all_checks(), evidence, settings.thresholds,
                                       settings.disabled))
         digest = dataset_digest(images)
-        causes = rank_causes(results, past.gains(seen.fingerprint, lambda: _gains(
-            results, evidence, _experiments(settings, found), stages)))
+        causes = rank_causes(results, past.once(GAINS, seen.fingerprint, lambda: _gains(
+            results, evidence, experiments, stages)))
         validation = evidence.cross_validation
         report = ReportData(
             name=name, digest=digest, seconds=time.perf_counter() - begun, evidence=evidence,
             results=results, causes=causes, found_well=found_well(results),
             not_checked=not_checked(results), accuracy=out_of_fold_accuracy(evidence),
             model=validation.model if validation else "", stages=stages.timings,
-            notes=(*ingested.notes, *found.notes), not_counted=ingested.not_counted,
-            version=__version__, reused=tuple(past.reused))
-        _write(run, settings, found, ingested, report, thumbnails, started, stages, held_out,
-               back(order))
+            notes=(*ingested.notes, *seen.about.notes, *more_notes),
+            not_counted=ingested.not_counted, version=__version__, reused=tuple(past.reused))
+        _write(run, settings, seen.about.backbone, ingested, report, thumbnails, embeddings,
+               started, stages, held_out, back(order))
     except BaseException:
         run.discard()
         raise
@@ -126,20 +139,30 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
 
 @dataclass(frozen=True)
 class _Seen:
-    """All that the checks need, and where it stands.
+    """The images as they were measured, and what describes them.
 
     `order` gives the rows of the manifest in the order of their contents, which all the rest is in.
+    Pictures and backbone are there if anything is still to be computed from them.
     """
 
     images: pd.DataFrame
-    found: Found
     thumbnails: Thumbnails
     order: np.ndarray
     fingerprint: bytes | None
+    about: About
+    tensors: TensorStore | None = None
+    backbone: Backbone | None = None
+
+    @property
+    def described(self) -> tuple[Backbone, TensorStore]:
+        """Backbone and pictures, which are there where they are needed."""
+        if self.backbone is None or self.tensors is None:
+            raise UsageError("the cache changed while it was read. Run again, or with --no-cache.")
+        return self.backbone, self.tensors
 
 
 def _from_the_past(past: Past, ingested: Ingested, work: Path, stages: Stages) -> _Seen | None:
-    """What an earlier audit of the same contents found; None if anything of it is missing."""
+    """Images that were measured before, if all is known that takes their pictures."""
     paths = ingested.manifest["path"].tolist()
     hashes = past.hashes(paths)
     if past.is_empty:
@@ -148,38 +171,32 @@ def _from_the_past(past: Past, ingested: Ingested, work: Path, stages: Stages) -
         hashes = [sha or hash_of_file(path) for path, sha in zip(paths, hashes, strict=True)]
     past.keep_hashes(paths, hashes)
     fingerprint = past.fingerprint(hashes, ingested.manifest)
-    found = past.found(fingerprint)
-    if found is None:
+    about = past.about(fingerprint, wanted=OF_PIXELS)
+    if about is None:
         return None
     with stages.stage("reading the cache", images=len(paths)):
-        known = past.measures(hashes, paths, found.tensor_size, work / "thumbnails.bin")
+        known = past.measures(hashes, paths, about.tensor_size, work / "thumbnails.bin")
     if known is None:
         return None
-    past.reused.append(f"everything measured and learned of the {len(paths):,} images")
     images, order = _ordered(ingested, known[0])
-    return _Seen(images, _with_images(found, images, ingested), known[1].reordered(order), order,
-                 fingerprint)
+    return _Seen(images, known[1].reordered(order), order, fingerprint, about)
 
 
 def _anew(past: Past, settings: Settings, ingested: Ingested, work: Path, stages: Stages) -> _Seen:
-    """Measure and learn, and keep it."""
+    """Measure the images."""
     backbone, notes = _backbone(settings, ingested, stages)
-    measures, tensors, thumbnails = measure_images(
-        ingested.manifest["path"].tolist(), backbone.tensor_size, settings.workers, work, stages)
-    past.keep_hashes(ingested.manifest["path"].tolist(), measures["file_sha256"].tolist())
+    paths = ingested.manifest["path"].tolist()
+    measures, tensors, thumbnails = measure_images(paths, backbone.tensor_size, settings.workers,
+                                                   work, stages)
+    hashes = measures["file_sha256"].tolist()
+    past.keep_hashes(paths, hashes)
     past.keep_measures(measures, thumbnails, backbone.tensor_size)
-    fingerprint = past.fingerprint(measures["file_sha256"].tolist(), ingested.manifest)
+    fingerprint = past.fingerprint(hashes, ingested.manifest)
+    about = About(backbone.name, backbone.tensor_size, notes)
+    past.keep_about(fingerprint, about)
     images, order = _ordered(ingested, measures)
-    tensors, thumbnails = tensors.reordered(order), thumbnails.reordered(order)
-    evidence, embeddings, folds, more_notes = _represent(
-        settings, ingested, images, tensors, backbone, stages)
-    found = Found(evidence, embeddings, folds, (*notes, *more_notes), backbone.name,
-                  backbone.tensor_size)
-    found = replace(found, evidence=_with_learning_curve(
-        evidence, _experiments(settings, found), stages))
-    past.keep_found(fingerprint, replace(found, evidence=replace(
-        found.evidence, images=pd.DataFrame())))
-    return _Seen(images, found, thumbnails, order, fingerprint)
+    return _Seen(images, thumbnails.reordered(order), order, fingerprint, about,
+                 tensors.reordered(order), backbone)
 
 
 def _ordered(ingested: Ingested, measures: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -187,17 +204,6 @@ def _ordered(ingested: Ingested, measures: pd.DataFrame) -> tuple[pd.DataFrame, 
     images = pd.concat([ingested.manifest, measures], axis=1)
     order = content_order(images)
     return images.iloc[order].reset_index(drop=True), order
-
-
-def _with_images(found: Found, images: pd.DataFrame, ingested: Ingested) -> Found:
-    """What was found, of these images: names and empty classes may be others."""
-    return replace(found, evidence=replace(found.evidence, images=images,
-                                           empty_classes=ingested.empty_classes))
-
-
-def _experiments(settings: Settings, found: Found) -> Experiments | None:
-    return Experiments.prepare(found.evidence, found.embeddings, found.folds,
-                               find_effort(settings.effort))
 
 
 def _hold_out(settings: Settings, ingested: Ingested) -> tuple[Ingested, pd.DataFrame | None]:
@@ -242,19 +248,26 @@ def _backbone(settings: Settings, ingested: Ingested, stages: Stages,
         return choose_backbone(settings.backbone, effort, stages.say)
 
 
-def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
-               tensors: TensorStore, backbone: Backbone, stages: Stages,
+def _represent(settings: Settings, ingested: Ingested, seen: _Seen, past: Past, stages: Stages,
                ) -> tuple[Evidence, np.ndarray, Sequence[Folds], tuple[str, ...]]:
     """Embeddings, neighbours, duplicate pairs, leak-safe folds, out-of-fold probabilities."""
+    images = seen.images
     readable = (images["status"] != UNREADABLE).to_numpy()
     rows = np.flatnonzero(readable)
-    with stages.stage("embedding", images=len(rows)) as advance:
-        known = backbone.embed(tensors, rows, settings.seed, advance)
-        embeddings, mirrored = laid_out(known.rows, rows, len(images)), known.mirrored
-        del known  # of 50,000 images the rows are hundreds of megabytes
-    with stages.stage("finding duplicates", images=len(rows)):
-        neighbours = nearest(embeddings)
-        pairs = find_pairs(images, tensors, neighbours)
+
+    def embed() -> tuple[np.ndarray, int]:
+        backbone, tensors = seen.described
+        with stages.stage("embedding", images=len(rows)) as advance:
+            known = backbone.embed(tensors, rows, settings.seed, advance)
+            return laid_out(known.rows, rows, len(images)), known.mirrored
+
+    def find_alike() -> tuple[Neighbours, pd.DataFrame]:
+        with stages.stage("finding duplicates", images=len(rows)):
+            neighbours = nearest(embeddings)
+            return neighbours, find_pairs(images, seen.described[1], neighbours)
+
+    embeddings, mirrored = past.once(EMBEDDING, seen.fingerprint, embed)
+    neighbours, pairs = past.once(ALIKE, seen.fingerprint, find_alike)
     classes = tuple(sorted(images["given_label"].unique()))
     validation: CrossValidation | None = None
     missing: dict[str, str] = {}
@@ -279,37 +292,48 @@ def _represent(settings: Settings, ingested: Ingested, images: pd.DataFrame,
         # Other folds can leave a small class out: such a repeat is of other images.
         alike = [one for one in repeats
                  if one is not None and one.not_scorable == folds.not_scorable]
-        validated = alike[:effort.repeats]
-        tuner = backbone.fine_tuner
-        with stages.stage("cross-validating", images=int((folds.fold >= 0).sum()),
-                          steps=STEPS * (len(validated) + (tuner is not None))) as advance:
-            validation = cross_validate(
-                images["given_label"], classes, validated,
-                lambda task, choices: cross_validate_head(
-                    rows_of(embeddings, task.rows), task.labels, task.folds, task.classes,
-                    settings.seed + task.repeat, advance, optional=mirrored,
-                    landmarks=effort.landmarks, choices=choices),
-                backbone.description,
-                lambda task: tuner.cross_validate(
-                    tensors, task.rows, task.labels, task.folds, task.classes, settings.seed,
-                    advance) if tuner is not None else None)
+        validation = past.once(PROBABILITIES, seen.fingerprint, lambda: _cross_validate(
+            settings, seen, classes, alike[:effort.repeats], embeddings, mirrored, stages))
     return Evidence(
         images=images, classes=classes, empty_classes=ingested.empty_classes, pairs=pairs,
         neighbours=neighbours, cross_validation=validation, missing=missing,
         not_scorable=not_scorable, seed=settings.seed), embeddings, alike, notes
 
 
-def _with_learning_curve(evidence: Evidence, experiments: Experiments | None, stages: Stages,
-                         ) -> Evidence:
+def _cross_validate(settings: Settings, seen: _Seen, classes: tuple[str, ...],
+                    validated: Sequence[Folds], embeddings: np.ndarray, mirrored: int,
+                    stages: Stages) -> CrossValidation:
+    backbone, tensors = seen.described
+    effort, tuner = find_effort(settings.effort), backbone.fine_tuner
+    with stages.stage("cross-validating", images=int((validated[0].fold >= 0).sum()),
+                      steps=STEPS * (len(validated) + (tuner is not None))) as advance:
+        return cross_validate(
+            seen.images["given_label"], classes, validated,
+            lambda task, choices: cross_validate_head(
+                rows_of(embeddings, task.rows), task.labels, task.folds, task.classes,
+                settings.seed + task.repeat, advance, optional=mirrored,
+                landmarks=effort.landmarks, choices=choices),
+            backbone.description,
+            lambda task: tuner.cross_validate(
+                tensors, task.rows, task.labels, task.folds, task.classes, settings.seed,
+                advance) if tuner is not None else None)
+
+
+def _with_learning_curve(evidence: Evidence, experiments: Experiments | None, seen: _Seen,
+                         past: Past, stages: Stages) -> Evidence:
     """The evidence with a learning curve, or with the reason why there is none."""
     if experiments is None:
         why = evidence.missing.get("cross_validation") or (
             "the predictions are of your own model (--pred-probs), which cannot be trained with "
             "fewer images here")
         return replace(evidence, missing={**evidence.missing, "learning_curve": why})
-    with stages.stage("learning from fewer", images=len(experiments.rows),
-                      steps=len(np.unique(experiments.folds[0]))) as advance:
-        return replace(evidence, learning_curve=experiments.learning_curve(advance))
+
+    def measure() -> MeasuredCurve:
+        with stages.stage("learning from fewer", images=len(experiments.rows),
+                          steps=len(np.unique(experiments.folds[0]))) as advance:
+            return experiments.learning_curve(advance)
+
+    return replace(evidence, learning_curve=past.once(CURVE, seen.fingerprint, measure))
 
 
 def _gains(results: Sequence[CheckResult], evidence: Evidence, experiments: Experiments | None,
@@ -330,9 +354,10 @@ def _why_no_folds(classes: Sequence[str]) -> str:
             "different folds")
 
 
-def _write(run: RunDir, settings: Settings, found: Found, ingested: Ingested,
-           report: ReportData, thumbnails: Thumbnails, started: datetime, stages: Stages,
-           held_out: pd.DataFrame | None, rows: np.ndarray) -> None:
+def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
+           report: ReportData, thumbnails: Thumbnails, embeddings: np.ndarray,
+           started: datetime, stages: Stages, held_out: pd.DataFrame | None,
+           rows: np.ndarray) -> None:
     """Write what was found; images stand in the order of the manifest, which are these `rows`."""
     evidence, results = report.evidence, report.results
     validation = evidence.cross_validation
@@ -341,7 +366,7 @@ def _write(run: RunDir, settings: Settings, found: Found, ingested: Ingested,
         run.write_table("images", images_table(evidence, results).iloc[rows])
         run.write_table("measures", evidence.images.drop(columns="path").iloc[rows], csv=False)
         run.write_table("findings", findings_table(results, report.causes))
-        run.write_array("embeddings.npy", found.embeddings, rows)
+        run.write_array("embeddings.npy", embeddings, rows)
         if held_out is not None:
             run.write_table("held_out", held_out.drop(columns="path"), csv=False)
         if evidence.cross_validation is not None:
@@ -355,7 +380,7 @@ def _write(run: RunDir, settings: Settings, found: Found, ingested: Ingested,
         run.write("report.html", render_report(report, thumbnails).encode())
     run.write_json("run.json", {
         "version": __version__, "settings": settings.as_json(), "source": _source(settings),
-        "backbone": found.backbone, "reused": list(report.reused),
+        "backbone": backbone, "reused": list(report.reused),
         "head": dict(validation.chosen) if validation else {},
         "digest": report.digest,
         "started": started.isoformat(timespec="seconds"),

@@ -27,20 +27,25 @@ from audit.measures import extension_of
 from audit.row_order import content_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    import numpy as np
     import pandas as pd
 
-    from audit.representations import Folds
-    from audit.types import Evidence, Gain
     from pipelines.settings import Settings
 
 SETTLED_NS = 2 * 10**9
 """A file that was changed less than this before it was looked at may change again without its time
 of change telling: its hash is not kept (as git does with "racily clean" entries)."""
 
-MEASURES, EVIDENCE, GAINS = "measures", "evidence", "gains"
+ABOUT, MEASURES, EMBEDDING, ALIKE, PROBABILITIES, CURVE, GAINS = (
+    "about", "measures", "embedding", "alike", "probabilities", "curve", "gains")
+WORDS = {ABOUT: "what was chosen", MEASURES: "measures and thumbnails", EMBEDDING: "embeddings",
+         ALIKE: "neighbours and duplicates", PROBABILITIES: "out-of-fold probabilities",
+         CURVE: "learning curves", GAINS: "gains of the fixes"}
+"""Kind of entry → what it holds."""
+
+OF_PIXELS = (EMBEDDING, ALIKE, PROBABILITIES)
+"""What cannot be computed without the pictures."""
 
 _LIBRARIES = ("tensorflow", "keras", "cleanlab", "numpy", "pandas", "scikit-learn", "scipy",
               "pillow", "simplejpeg", "opencv-python-headless")
@@ -49,24 +54,18 @@ _PASSING = {"missing", "timeout", "crash", "bomb"}
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found of a dataset before its checks.
+class About:
+    """What an audit chose before it looked at a picture.
 
     Attributes:
-        evidence: with the images in their content order, but without their paths.
-        embeddings: `(n, d)`.
-        folds: assignments for the experiments.
-        notes: for the user.
         backbone: its name.
-        tensor_size: side of the pictures it read, which measures hang on.
+        tensor_size: side of the pictures it reads, which measures hang on.
+        notes: for the user.
     """
 
-    evidence: Evidence
-    embeddings: np.ndarray
-    folds: Sequence[Folds]
-    notes: tuple[str, ...]
     backbone: str
     tensor_size: int
+    notes: tuple[str, ...]
 
 
 @dataclass
@@ -130,7 +129,7 @@ class Past:
     def is_empty(self) -> bool:
         """Whether nothing was found of any dataset, so that there is nothing to look for."""
         return self.store is None or not any(
-            one.kind == EVIDENCE for one in self.store.kept())
+            one.kind == ABOUT for one in self.store.kept())
 
     def measures(self, hashes: Sequence[str], paths: Sequence[str], tensor_size: int,
                  file: Path) -> tuple[pd.DataFrame, Thumbnails] | None:
@@ -148,6 +147,7 @@ class Past:
             told, _, thumbnail = known[key].partition(b"\n")
             rows.append(json.loads(told))
             writer.write(row, thumbnail)
+        self.reused.append(WORDS[MEASURES])
         return tables.make(tables.MEASURES, rows), writer.close()
 
     def keep_measures(self, measures: pd.DataFrame, thumbnails: Thumbnails, tensor_size: int,
@@ -167,27 +167,32 @@ class Past:
 
         self.store.put(MEASURES, encoded())
 
-    def found(self, fingerprint: bytes | None) -> Found | None:
-        """What was found of this dataset; None if it is not there, or cannot be told."""
-        value: Found | None = self._load(EVIDENCE, fingerprint)
-        return value
+    def about(self, fingerprint: bytes | None, *, wanted: Iterable[str]) -> About | None:
+        """What was chosen for this dataset, if what is `wanted` of it is there too, and whole."""
+        if self.store is None or fingerprint is None:
+            return None
+        keys = [key_of(kind, fingerprint) for kind in wanted]
+        if any(not self.store.get([key]) for key in keys):
+            return None
+        known = self._load(ABOUT, fingerprint)
+        return None if known is None else known[0]
 
-    def keep_found(self, fingerprint: bytes | None, found: Found) -> None:
-        """Keep it."""
-        self._save(EVIDENCE, fingerprint, found)
+    def keep_about(self, fingerprint: bytes | None, about: About) -> None:
+        """Keep what was chosen."""
+        self._save(ABOUT, fingerprint, (about,))
 
-    def gains(self, fingerprint: bytes | None, measure: Callable[[], Mapping[str, Gain]],
-              ) -> Mapping[str, Gain]:
-        """Gains of the fixes as they were measured, else as they are measured now."""
-        key = None if fingerprint is None else key_of(
-            fingerprint, json.dumps(self.settings.as_json()["thresholds"], sort_keys=True),
-                     *sorted(self.settings.disabled))
-        value: Mapping[str, Gain] | None = self._load(GAINS, key)
-        if value is not None:
-            self.reused.append("the gains of the fixes")
-            return value
-        value = measure()
-        self._save(GAINS, key, value)
+    def once(self, kind: str, fingerprint: bytes | None, compute: Callable[[], Any]) -> Any:
+        """A result as it was computed before, else as it is computed now, and then kept."""
+        key = fingerprint
+        if kind == GAINS and fingerprint is not None:
+            thresholds = json.dumps(self.settings.as_json()["thresholds"], sort_keys=True)
+            key = key_of(fingerprint, thresholds, *sorted(self.settings.disabled))
+        known = self._load(kind, key)
+        if known is not None:
+            self.reused.append(WORDS[kind])
+            return known[0]
+        value = compute()
+        self._save(kind, key, (value,))
         return value
 
     def fingerprint(self, hashes: Sequence[str], manifest: pd.DataFrame) -> bytes | None:
@@ -204,7 +209,7 @@ class Past:
                    map(extension_of, manifest["path"]), strict=True)
         facts = list(told)
         rows = [facts[row] for row in order]
-        return key_of(EVIDENCE, _program(), json.dumps(rows), asked.backbone, asked.effort,
+        return key_of(_program(), json.dumps(rows), asked.backbone, asked.effort,
                       asked.folds, asked.seed, *_weights(asked.backbone))
 
     def _load(self, kind: str, key: bytes | None) -> Any:

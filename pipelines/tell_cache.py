@@ -7,9 +7,7 @@ from rich.text import Text
 
 from audit.cache import Store, cache_bound, cache_folder
 from audit.errors import UsageError
-
-KINDS = {"evidence": "datasets: embeddings, neighbours, duplicates, probabilities, curves",
-         "gains": "gains of fixes", "measures": "files: measures and thumbnails"}
+from pipelines.past import WORDS
 
 
 def tell_cache(what: str) -> None:
@@ -35,4 +33,4 @@ def tell_cache(what: str) -> None:
                        f"{cache_bound() / 1024**2:,.0f}."), soft_wrap=True)
     for one in kept:
         console.print(Text(f"  {one.entries:>9,}  {one.bytes / 1024**2:>9,.1f} MiB  "
-                           f"{KINDS.get(one.kind, one.kind)}"), soft_wrap=True)
+                           f"{WORDS.get(one.kind, one.kind)}"), soft_wrap=True)

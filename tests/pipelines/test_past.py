@@ -107,6 +107,16 @@ def test_renamed_folders_cost_nothing_and_change_nothing_but_names(first, data, 
     assert flags[0] == flags[1]
 
 
+def test_an_audit_that_was_killed_goes_on_after_its_last_whole_stage(first, data, tmp_path):
+    """Without the entries of the stages that were not ended; what was ended is not done again."""
+    with closing(sqlite3.connect(next((tmp_path / "cache").glob("*.sqlite")))) as db, db:
+        db.execute("delete from entries where kind in ('probabilities', 'curve', 'gains')")
+    told = audited(data, tmp_path / "run")
+    assert_same(first / "run", tmp_path / "run")
+    assert "cross-validating" in stages(told)
+    assert not stages(told) & {"embedding", "finding duplicates"}
+
+
 @pytest.mark.parametrize("change", ["label", "picture", "added", "removed", "seed"])
 def test_what_has_changed_is_found_as_by_a_fresh_audit(data, tmp_path, change):
     more = {}
@@ -140,7 +150,8 @@ def test_a_picture_that_was_changed_within_its_time_is_seen_unless_it_was_settle
     assert_same(tmp_path / "again", tmp_path / "fresh")
 
 
-@pytest.mark.parametrize("kind", ["measures", "evidence", "gains"])
+@pytest.mark.parametrize("kind", [
+    "about", "measures", "embedding", "alike", "probabilities", "curve", "gains"])
 def test_a_damaged_entry_is_computed_again(first, data, tmp_path, kind):
     with closing(sqlite3.connect(next((tmp_path / "cache").glob("*.sqlite")))) as db, db:
         db.execute("update entries set value = zeroblob(bytes) where kind = ?", (kind,))
