@@ -101,6 +101,23 @@ def test_pictures_that_are_not_scaled_or_scaled_twice(scale, is_suspected):
         assert again.initial.highest == pytest.approx(1)
 
 
+def test_pictures_that_are_scaled_again_until_all_are_alike():
+    def model():
+        keras = load_keras()
+        layers = keras.layers
+        made = keras.Sequential([
+            keras.Input((16, 16, 3)), layers.Rescaling(1 / 127.5, offset=-1),
+            layers.Rescaling(1 / 127.5, offset=-1), layers.Flatten(),
+            layers.Dense(CLASSES, activation="softmax")])
+        made.compile("adam", "sparse_categorical_crossentropy")
+        return made
+
+    found = only(input_scale.suspect(case_of(Subject("twice", model, Regime()))))
+    again = case_of(found.remedy).initial
+    assert (again.lowest, again.highest) == pytest.approx((-1, 1))
+    assert list(input_scale.suspect(case_of(found.remedy))) == []
+
+
 def test_layers_without_activation_are_one():
     found = only(activation.suspect(case_of(subject_of(depth=3, activation=None))))
     assert found.prior > 0.5

@@ -7,21 +7,26 @@ scale inside.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audit.diagnosis.anatomy import is_weighted, kind
 from audit.diagnosis.case import Case, Suspicion
+from audit.diagnosis.edits import with_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CAUSE = "input_scale"
+LEAST_SPREAD = 0.12
+"""From the lowest to the highest input; pictures of 0 to 1 have 1."""
+
 TOO_LARGE, TOO_SMALL = 8.0, 0.06
 """Largest input after scaling. Pictures standardised by mean and deviation reach about 3."""
 
 
 def suspect(case: Case) -> Iterator[Suspicion]:
-    """Suspect inputs that are far from unit size."""
+    """Suspect inputs that are far from unit size, or scaled until all are alike."""
+    yield from _scaled_again(case)
     largest = max(abs(case.initial.lowest), abs(case.initial.highest))
     if not largest or TOO_SMALL <= largest <= TOO_LARGE:
         return
@@ -35,3 +40,20 @@ def suspect(case: Case) -> Iterator[Suspicion]:
         CAUSE, prior,
         f"The first weights get values up to {largest:.3g}; they are made for about 1.", advice,
         case.subject.edited(scale=scale))
+
+
+def _scaled_again(case: Case) -> Iterator[Suspicion]:
+    """Layers that scale what an earlier one has scaled."""
+    places = [place for place, one in enumerate(case.anatomy.layers) if kind(one) == "Rescaling"]
+    spread = case.initial.highest - case.initial.lowest
+    if len(places) < 2 or not 0 < spread < LEAST_SPREAD:  # noqa: PLR2004 - once and again
+        return
+
+    def change(place: int, _layer: Any, config: dict[str, Any]) -> dict[str, Any]:
+        return config | {"scale": 1.0, "offset": 0.0} if place in places[1:] else config
+
+    yield Suspicion(
+        CAUSE, 0.8,
+        f"{len(places)} layers scale the pictures one after the other: the first weights get "
+        f"values from {case.initial.lowest:.3g} to {case.initial.highest:.3g}, all but alike.",
+        "Keep one Rescaling layer.", case.subject.edited(with_layers(change)))
