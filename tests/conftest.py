@@ -32,6 +32,19 @@ def audit_command():
     return run
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser; of one file, since others start Playwright too and it bears no other beside it."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
 def write_digits(folder, per_class=40, names=("zero", "one", "two")):
     """A clean folder of real digits; returns the probabilities of a model of its own."""
     digits = load_digits()

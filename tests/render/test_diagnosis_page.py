@@ -3,7 +3,6 @@
 import html as escaping
 import json
 import re
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -298,18 +297,6 @@ def test_the_json_holds_what_was_measured():
     assert told["trials"][2]["training"] is None
     assert told["images"]["classes"] == list(CLASSES)
     assert told["images"]["learned"] + told["images"]["judged"] == told["images"]["used"]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def long_names():

@@ -2,7 +2,6 @@
 
 import math
 import re
-import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -299,33 +298,26 @@ def test_where_no_curve_can_be_drawn_it_says_why():
     assert f"{40 - plots.MOST_CLASSES} are not" in many
 
 
-def test_plots_fit_a_phone_and_take_the_colours_of_the_page(tmp_path):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
+def test_plots_fit_a_phone_and_take_the_colours_of_the_page(chromium, tmp_path):
     (tmp_path / "report.html").write_text(page(told(), several(["a" * 80, *ODD_NAMES]), CAUSES))
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        colours = []
-        for scheme in ("light", "dark"):
-            tab = browser.new_page(viewport={"width": 420, "height": 900}, color_scheme=scheme)
-            errors = []
-            tab.on("console", lambda message, errors=errors: errors.append(message.text))
-            tab.goto((tmp_path / "report.html").as_uri())
-            assert errors == []
-            assert tab.evaluate("document.documentElement.scrollWidth") <= 420
-            assert tab.locator("svg.plot use").count() > 0
-            # What is clipped at the edges of a plot cannot be read.
-            assert tab.evaluate("""[...document.querySelectorAll('svg.plot')].every(plot => {
-                const box = plot.getBoundingClientRect();
-                return [...plot.querySelectorAll('text')].every(text => {
-                    const own = text.getBoundingClientRect();
-                    return own.left >= box.left - 1 && own.right <= box.right + 1
-                        && own.top >= box.top - 1 && own.bottom <= box.bottom + 1; }); })""")
-            assert tab.evaluate("""[...document.querySelectorAll('svg.plot text')].every(
-                text => text.getBoundingClientRect().height >= 9)""")
-            colours.append(tab.evaluate("""getComputedStyle(
-                document.querySelector('[data-part=measured] use')).fill"""))
-        assert len(set(colours)) == 2
-        browser.close()
+    colours = []
+    for scheme in ("light", "dark"):
+        tab = chromium.new_page(viewport={"width": 420, "height": 900}, color_scheme=scheme)
+        errors = []
+        tab.on("console", lambda message, errors=errors: errors.append(message.text))
+        tab.goto((tmp_path / "report.html").as_uri())
+        assert errors == []
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 420
+        assert tab.locator("svg.plot use").count() > 0
+        # What is clipped at the edges of a plot cannot be read.
+        assert tab.evaluate("""[...document.querySelectorAll('svg.plot')].every(plot => {
+            const box = plot.getBoundingClientRect();
+            return [...plot.querySelectorAll('text')].every(text => {
+                const own = text.getBoundingClientRect();
+                return own.left >= box.left - 1 && own.right <= box.right + 1
+                    && own.top >= box.top - 1 && own.bottom <= box.bottom + 1; }); })""")
+        assert tab.evaluate("""[...document.querySelectorAll('svg.plot text')].every(
+            text => text.getBoundingClientRect().height >= 9)""")
+        colours.append(tab.evaluate("""getComputedStyle(
+            document.querySelector('[data-part=measured] use')).fill"""))
+    assert len(set(colours)) == 2

@@ -42,31 +42,24 @@ def test_names_are_escaped_and_csv_is_safe(evil_report):
     assert "<script" not in html
 
 
-def test_it_opens_offline_in_a_browser_and_fits_a_phone(evil_report):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 420, "height": 900})
-        requests, errors = [], []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: errors.append(message.text))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto((evil_report / "report.html").as_uri())
-        page.wait_for_load_state("load")
-        assert page.title() == "photos · image audit"
-        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-        assert errors == []
-        assert page.locator("figure.card img").count() >= 2
-        page.evaluate("document.querySelectorAll('img').forEach(one => one.loading = 'eager')")
-        page.wait_for_function("[...document.images].every(one => one.complete)")
-        assert page.evaluate("[...document.images].every(one => one.naturalWidth > 0)")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 420
-        first = page.locator("table.causes tbody tr").first.inner_text()
-        assert "Wrong labels" in first
-        assert "under two classes" in first
-        page.locator("table.causes a").first.click()
-        assert page.url.endswith("#wrong_labels")
-        browser.close()
+def test_it_opens_offline_in_a_browser_and_fits_a_phone(chromium, evil_report):
+    page = chromium.new_page(viewport={"width": 420, "height": 900})
+    requests, errors = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((evil_report / "report.html").as_uri())
+    page.wait_for_load_state("load")
+    assert page.title() == "photos · image audit"
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert errors == []
+    assert page.locator("figure.card img").count() >= 2
+    page.evaluate("document.querySelectorAll('img').forEach(one => one.loading = 'eager')")
+    page.wait_for_function("[...document.images].every(one => one.complete)")
+    assert page.evaluate("[...document.images].every(one => one.naturalWidth > 0)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 420
+    first = page.locator("table.causes tbody tr").first.inner_text()
+    assert "Wrong labels" in first
+    assert "under two classes" in first
+    page.locator("table.causes a").first.click()
+    assert page.url.endswith("#wrong_labels")

@@ -2,7 +2,6 @@
 
 import math
 import re
-import shutil
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
@@ -267,34 +266,27 @@ def test_names_are_escaped_and_nothing_is_fetched():
     example(names=ODD_NAMES, gains=(1.0, -2.0, 6.0)), example(gains=(-5.0,), seeds=1),
     example(gains=()), example(names=[f"class {number}" for number in range(40)], seeds=1)],
     ids=["odd", "worse", "single", "many"])
-def test_it_fits_a_phone_and_takes_the_colours_of_the_page(told, tmp_path):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
+def test_it_fits_a_phone_and_takes_the_colours_of_the_page(chromium, told, tmp_path):
     (tmp_path / "training.html").write_text(page(told), encoding="utf-8")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        colours, pictures = [], []
-        for scheme in ("light", "dark"):
-            tab = browser.new_page(viewport={"width": 420, "height": 900}, color_scheme=scheme)
-            said = []
-            for event in ("console", "pageerror", "request"):
-                tab.on(event, lambda what, said=said: said.append(str(what)))
-            tab.goto((tmp_path / "training.html").as_uri())
-            tab.locator("summary").click()
-            assert len(said) == 1, "the one request for the page itself"
-            assert tab.evaluate("document.documentElement.scrollWidth") <= 420
-            # What is clipped at the edges of a plot, or tiny, cannot be read.
-            assert tab.evaluate("""[...document.querySelectorAll('svg.plot text')].every(text => {
-                const box = text.closest('svg').getBoundingClientRect();
-                const own = text.getBoundingClientRect();
-                return own.height >= 9 && own.left >= box.left - 1 && own.right <= box.right + 1
-                    && own.top >= box.top - 1 && own.bottom <= box.bottom + 1; })""")
-            colours.append(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
-            pictures.append(tab.screenshot(full_page=True))
-            tab.emulate_media(media="print")
-            tab.set_viewport_size({"width": 700, "height": 900})
-            assert tab.evaluate("document.documentElement.scrollWidth") <= 700
-        assert len(set(colours)) == len(set(pictures)) == 2
-        browser.close()
+    colours, pictures = [], []
+    for scheme in ("light", "dark"):
+        tab = chromium.new_page(viewport={"width": 420, "height": 900}, color_scheme=scheme)
+        said = []
+        for event in ("console", "pageerror", "request"):
+            tab.on(event, lambda what, said=said: said.append(str(what)))
+        tab.goto((tmp_path / "training.html").as_uri())
+        tab.locator("summary").click()
+        assert len(said) == 1, "the one request for the page itself"
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 420
+        # What is clipped at the edges of a plot, or tiny, cannot be read.
+        assert tab.evaluate("""[...document.querySelectorAll('svg.plot text')].every(text => {
+            const box = text.closest('svg').getBoundingClientRect();
+            const own = text.getBoundingClientRect();
+            return own.height >= 9 && own.left >= box.left - 1 && own.right <= box.right + 1
+                && own.top >= box.top - 1 && own.bottom <= box.bottom + 1; })""")
+        colours.append(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+        pictures.append(tab.screenshot(full_page=True))
+        tab.emulate_media(media="print")
+        tab.set_viewport_size({"width": 700, "height": 900})
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 700
+    assert len(set(colours)) == len(set(pictures)) == 2

@@ -70,19 +70,6 @@ def catalogue(run):
     return Catalogue(run)
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    """A browser; of one file, since others start Playwright too and it bears no other beside it."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(scope="session")
 def asked(tmp_path_factory):
     """A run of many questions and its pictures, for pages that many answers are given on."""

@@ -1,6 +1,5 @@
 """The guard lets through what the page itself asks, and nothing else: no route is reached then."""
 
-import shutil
 import socket
 import tracemalloc
 from contextlib import suppress
@@ -252,12 +251,8 @@ def test_a_server_on_all_addresses_goes_by_those_of_the_machine(monkeypatch, add
     assert hosts_of(address, 9) == ("box:9", "127.0.0.1:9", "[::1]:9", "localhost:9")
 
 
-def test_who_clicks_on_the_address_in_another_site_gets_in():
+def test_who_clicks_on_the_address_in_another_site_gets_in(chromium):
     """A terminal in a browser is another site, and browsers keep a `Strict` cookie from it."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
 
     async def inside(scope, receive, send):
         await PlainTextResponse("inside")(scope, receive, send)
@@ -270,17 +265,14 @@ def test_who_clicks_on_the_address_in_another_site_gets_in():
 
     other = Server(lambda _: terminal)
     try:
-        with sync_api.sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            page = browser.new_page()
-            page.goto(f"http://localhost:{other.port}/")
-            page.click("a")
-            page.get_by_text("inside").wait_for(timeout=10_000)
-            assert page.url == f"http://{server.host}/"
-            stranger = browser.new_context().new_page()
-            assert stranger.goto(f"http://{server.host}/").status == 403
-            assert "terminal" in stranger.inner_text("body")
-            browser.close()
+        page = chromium.new_page()
+        page.goto(f"http://localhost:{other.port}/")
+        page.click("a")
+        page.get_by_text("inside").wait_for(timeout=10_000)
+        assert page.url == f"http://{server.host}/"
+        stranger = chromium.new_context().new_page()
+        assert stranger.goto(f"http://{server.host}/").status == 403
+        assert "terminal" in stranger.inner_text("body")
     finally:
         server.stop()
         other.stop()
