@@ -35,6 +35,11 @@ DIRECTION_PRIOR = 3.0
 wrong, and on which they are. At 1, pairs of classes that are confused are learned sooner; at 10,
 hardly. 3 lost nothing where errors were uniform."""
 
+SMALL_CLASS = 40
+"""Images a class from which the prior counts as much as in a smaller one. On 8 images a class the
+transitions could else be drawn so that all doubt is wrong labels: on 80 clean photos of 10 classes,
+told right in 29 %, the share was 0.72 (0.075 with this; 0.037 with 100)."""
+
 ROUNDS = 20
 FIRST_SHARE = 0.1
 FITTED_AT_MOST = 5_000
@@ -125,7 +130,7 @@ def _transitions(posterior: NDArray[np.float64], labels: NDArray[np.int64],
     totals = counts.sum(axis=1)
     right = np.diag(counts).copy()
     share = 1 - right.sum() / totals.sum()
-    typical = len(labels) / classes
+    typical = max(len(labels) / classes, SMALL_CLASS)
     rates = (totals - right + RATE_PRIOR * typical * share) / (totals + RATE_PRIOR * typical)
     counts += DIRECTION_PRIOR * typical * share / max(classes - 1, 1) + _TINY
     np.fill_diagonal(counts, 0)

@@ -119,3 +119,27 @@ def test_the_temperature_is_that_of_the_truth():
     confident = scaled.max(axis=1) > 0.8
     right = scaled.argmax(axis=1) == labels
     assert scaled[confident].max(axis=1).mean() == pytest.approx(right[confident].mean(), abs=0.03)
+
+
+def test_of_few_images_told_badly_not_all_doubt_is_wrong_labels():
+    """Labels are drawn from the very probabilities, so that none is wrong."""
+    shares = []
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        probabilities = 0.7 * random.dirichlet(np.full(10, 0.35), 80) + 0.03
+        labels = np.array([random.choice(10, p=one) for one in probabilities])
+        shares.append(fit_label_noise(np.log(probabilities), labels).share)
+    doubt = 0.39  # what the transitions take for wrong labels where each class has a row of its own
+    assert np.mean(shares) < 0.6 * doubt
+
+
+def test_wrong_labels_are_counted_in_small_classes_too(digits):
+    pixels, labels = digits
+    random = np.random.default_rng(0)
+    few = np.concatenate([random.permutation(np.flatnonzero(labels == one))[:20]
+                          for one in range(10)])
+    given = uniform(labels[few], random)
+    is_wrong = given != labels[few]
+    noise = fit_label_noise(held_out_scores(pixels[few], given), given)
+    assert abs(noise.share - is_wrong.mean()) < 0.08
+    assert noise.is_wrong[is_wrong].mean() > noise.is_wrong[~is_wrong].mean() + 0.5
