@@ -62,10 +62,12 @@ from pipelines.past import (
     About,
     Past,
 )
+from pipelines.since_before import run_before, since
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from audit.gate.record import GateRecord
     from audit.imagestore import TensorStore, Thumbnails
     from audit.representations import Backbone, Folds
     from audit.types import CheckResult, Gain, Ingested, MeasuredCurve, Neighbours
@@ -98,6 +100,7 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
     name = _dataset_name(settings.data)
     run = RunDir(settings.out or REPORTS / name / started.strftime("%Y%m%dT%H%M%S.%fZ"))
     _refuse_what_cannot_be_written(settings, ingested, run)
+    before = run_before(settings.out or REPORTS / name / "latest", settings.data)
     past = Past.of(settings)
     try:
         run.clear_work()
@@ -124,8 +127,8 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
             model=validation.model if validation else "", stages=stages.timings,
             notes=(*ingested.notes, *seen.about.notes, *more_notes),
             not_counted=ingested.not_counted, version=__version__, reused=tuple(past.reused))
-        _write(run, settings, seen.about.backbone, ingested, report, thumbnails, embeddings,
-               started, stages, held_out, back(order))
+        report = _write(run, settings, seen.about.backbone, ingested, report, thumbnails,
+                        embeddings, started, stages, held_out, back(order), before)
     except BaseException:
         run.discard()
         raise
@@ -357,37 +360,49 @@ def _why_no_folds(classes: Sequence[str]) -> str:
 def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
            report: ReportData, thumbnails: Thumbnails, embeddings: np.ndarray,
            started: datetime, stages: Stages, held_out: pd.DataFrame | None,
-           rows: np.ndarray) -> None:
-    """Write what was found; images stand in the order of the manifest, which are these `rows`."""
+           rows: np.ndarray, before: GateRecord | None) -> ReportData:
+    """Write what was found; images stand in the order of the manifest, which are these `rows`.
+
+    Returns:
+        The report, with what changed since the run before.
+    """
     evidence, results = report.evidence, report.results
     validation = evidence.cross_validation
-    with stages.stage("writing"):
-        run.begin()
-        run.write_table("images", images_table(evidence, results).iloc[rows])
-        run.write_table("measures", evidence.images.drop(columns="path").iloc[rows], csv=False)
-        run.write_table("findings", findings_table(results, report.causes))
-        run.write_array("embeddings.npy", embeddings, rows)
-        if held_out is not None:
-            run.write_table("held_out", held_out.drop(columns="path"), csv=False)
-        if evidence.cross_validation is not None:
-            probabilities = pd.DataFrame(evidence.cross_validation.probabilities,
-                                         columns=list(evidence.classes))
-            probabilities.insert(0, "image_id", evidence.images["image_id"],
-                                 allow_duplicates=True)
-            run.write_table("pred_probs", probabilities.iloc[rows], csv=False)
-        run.write_json("summary.json", summarise(
-            ingested, evidence, results, report.causes, report.notes, report.digest))
-        run.write("report.html", render_report(report, thumbnails).encode())
-    run.write_json("run.json", {
+    about = {
         "version": __version__, "settings": settings.as_json(), "source": _source(settings),
         "backbone": backbone, "reused": list(report.reused),
         "head": dict(validation.chosen) if validation else {},
-        "digest": report.digest,
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": report.seconds, "stages": stages.timings,
+        "digest": report.digest, "started": started.isoformat(timespec="seconds"),
+        "seconds": report.seconds}
+    with stages.stage("writing"):
+        images = images_table(evidence, results).iloc[rows]
+        measures = evidence.images.drop(columns="path").iloc[rows]
+        findings = findings_table(results, report.causes)
+        summary = summarise(ingested, evidence, results, report.causes, report.notes,
+                            report.digest)
+        if before is not None:
+            report = replace(report, changed=since(before, run.path, about, summary, images,
+                                                   measures, findings))
+        run.begin()
+        run.write_table("images", images)
+        run.write_table("measures", measures, csv=False)
+        run.write_table("findings", findings)
+        run.write_array("embeddings.npy", embeddings, rows)
+        if held_out is not None:
+            run.write_table("held_out", held_out.drop(columns="path"), csv=False)
+        if validation is not None:
+            probabilities = pd.DataFrame(validation.probabilities, columns=list(evidence.classes))
+            probabilities.insert(0, "image_id", evidence.images["image_id"],
+                                 allow_duplicates=True)
+            run.write_table("pred_probs", probabilities.iloc[rows], csv=False)
+        run.write_json("summary.json", summary)
+        run.write("report.html", render_report(report, thumbnails).encode())
+    run.write_json("run.json", {
+        **about, "stages": stages.timings,
         "check_seconds": {one.meta.code: one.seconds for one in results},
         "peak_memory_mib": _peak_memory_mib(), "python": platform.python_version(),
         "platform": platform.platform(), "packages": _versions()})
+    return report
 
 
 def _source(settings: Settings) -> dict[str, str | None]:

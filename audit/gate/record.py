@@ -175,12 +175,29 @@ def read_record(path: Path) -> GateRecord:
 
 
 def _read(path: Path) -> GateRecord:
-    about = json.loads((path / RUN_FILE).read_text(encoding="utf-8"))
-    summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
-    images = _read_table(path / "images.parquet")
-    measures = _read_table(path / "measures.parquet", [
-        "image_id", "given_label", "split", "status", "file_sha256"])
-    findings = _read_table(path / "findings.parquet")
+    return record_of(
+        path, json.loads((path / RUN_FILE).read_text(encoding="utf-8")),
+        json.loads((path / "summary.json").read_text(encoding="utf-8")),
+        _read_table(path / "images.parquet"), _read_table(path / "measures.parquet", [
+            "image_id", "given_label", "split", "status", "file_sha256"]),
+        _read_table(path / "findings.parquet"))
+
+
+def record_of(path: Path, about: Mapping[str, Any], summary: Mapping[str, Any], images: pa.Table,
+              measures: pa.Table, findings: pa.Table) -> GateRecord:
+    """The record of a run by what its files hold, whether they are written yet or not.
+
+    Args:
+        path: its folder.
+        about: run.json: `digest`, `settings`, `version` and, if told, `source` are read.
+        summary: summary.json.
+        images: images.parquet.
+        measures: measures.parquet.
+        findings: findings.parquet.
+
+    Raises:
+        ValueError: the tables are of different images.
+    """
     if images.num_rows != measures.num_rows:
         raise ValueError("images.parquet and measures.parquet are of different images")
     states, flags, scores = {}, {}, {}

@@ -46,6 +46,7 @@ def print_summary(console: Console, report: ReportData, path: str) -> None:
              ("Not checked", "; ".join(f"{title} ({reason})"
                                        for title, reason in report.not_checked)),
              ("How far to trust this", trust(report.accuracy, report.model, report.largest_share)),
+             ("Since the run before", report.changed),
              ("Reused", f"{'; '.join(report.reused)} (--no-cache computes anew)"
               if report.reused else ""),
              ("Next", next_step(report.label_flags, report.conflicts)),

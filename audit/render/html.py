@@ -53,6 +53,7 @@ class ReportData:
     not_counted: Mapping[str, str] = field(default_factory=dict)
     version: str = ""
     reused: Sequence[str] = ()
+    changed: str = ""
 
     @property
     def label_flags(self) -> int:

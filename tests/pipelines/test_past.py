@@ -187,6 +187,23 @@ def test_what_hangs_on_the_users_own_files_is_not_kept(tmp_path, more):
         assert Past(store, Settings(data=tmp_path)).fingerprint([""], manifest) is None
 
 
+def test_the_report_tells_what_changed_since_the_run_before(first, data, tmp_path):
+    out = tmp_path / "run"
+    audited(data, out)
+    assert "Since the run before" not in (out / "report.html").read_text()
+    audited(data, out)
+    assert "the same images; the same flags" in (out / "report.html").read_text()
+    moved = next(iter(sorted((data / "one").iterdir())))
+    moved.rename(data / "two" / f"moved-{moved.name}")
+    (data / "one" / "new.png").write_bytes(png(np.arange(64.0).reshape(8, 8) / 4))
+    audit_dataset(Settings(data=data, out=out, backbone="patches", effort="low"),
+                  Stages(Console(quiet=True)))
+    html = (out / "report.html").read_text()
+    assert "images: 1 added, 1 relabelled; flags: " in html
+    audited(first / "photos", out)
+    assert "Since the run before" not in (out / "report.html").read_text(), "of other data"
+
+
 def test_info_and_clear(audit_command, data, tmp_path):
     env = {"IMAGE_AUDIT_CACHE": str(tmp_path / "cache")}
     told = audit_command("cache", "info", **env)
