@@ -106,6 +106,10 @@ bench-page: $(DEVTOOLS) $(VENV)/.review-installed  ## From key press to the next
 bench-curves: $(DEVTOOLS)  ## Learning curves back-tested, on ARGS=RUN; see benchmarks/back_test_curves.py
 	@$(BIN)/python -m benchmarks.back_test_curves $(ARGS)
 
+.PHONY: bench-diagnose
+bench-diagnose: $(DEVTOOLS)  ## How often audit diagnose is right, and how often it alarms; see benchmarks/diagnose_faults.py
+	@$(BIN)/python -m benchmarks.diagnose_faults $(ARGS)
+
 .PHONY: docs
 docs: $(RUNTIME)  ## Write docs/checks/ and the README's table from the checks
 	@$(BIN)/python -m pipelines.write_docs
