@@ -29,18 +29,32 @@ BEYOND_NOISE = 4.0
 FALLEN, SHARE = 0.02, 0.5
 """Least share that the loss must fall by, and the share of its fall at which the rate is taken:
 that of the lowest loss, or a tenth of it, hangs on where smoothing and luck put the minimum. On 10
-networks that learn well it lay within a factor 6 of their own rates, a fifth of
-that of the minimum within 26."""
+networks that learn well it lay within a factor 6 of their own rates, a fifth of that of the minimum
+within 26."""
 
 SMOOTHING = 0.85
 DIVERGED = 3.0
+
+USUAL = {
+    "Adam": (2e-4, 5e-3), "AdamW": (2e-4, 5e-3), "Nadam": (2e-4, 5e-3), "Adamax": (3e-4, 1e-2),
+    "RMSprop": (1e-4, 3e-3), "SGD": (3e-3, 0.3), "Adagrad": (3e-3, 0.3), "Adadelta": (0.1, 2.0),
+    "Ftrl": (3e-3, 0.3), "Lion": (2e-5, 1e-3)}
+"""From and to: the defaults of Keras and of the papers, with room to both sides."""
+
+DEFAULT = {"Adam": 1e-3, "AdamW": 1e-3, "Nadam": 1e-3, "Adamax": 2e-3, "RMSprop": 5e-4,
+           "SGD": 0.02, "Adagrad": 0.05, "Adadelta": 1.0, "Ftrl": 0.05, "Lion": 1e-4}
+
+ANY = (1e-4, 0.1)
+"""The same of another optimizer."""
 
 
 @dataclass(frozen=True)
 class RateTest:
     """Smoothed loss by learning rate.
 
-    `rates` and `losses` are of one length, rates ascending; `own` is the user's.
+    `rates` and `losses` are of one length, rates ascending; `own` is the user's. What is
+    recommended lies within the usual rates of the optimizer: where the loss stands still at first,
+    a sweep ends before it has begun to learn, and only the highest rates show.
     """
 
     rates: tuple[float, ...]
@@ -62,6 +76,7 @@ def find_rates(subject: Subject, images: Images, seed: int,
         model = subject.edited(with_rate(LOWEST)).build(seed)
         about = anatomy(model)
         own = anatomy(subject.build(seed)).rate
+        low, high = USUAL.get(about.optimizer, ANY)
         random = np.random.default_rng(seed)
         size = min(max(16, subject.regime.batch_size), 64, len(images.learned))
         rates = np.geomspace(LOWEST, HIGHEST, TRIED)
@@ -89,4 +104,4 @@ def find_rates(subject: Subject, images: Images, seed: int,
         return None
     fell = np.flatnonzero(finite[BEGINNING:] <= begin - SHARE * (begin - lowest))[0] + BEGINNING
     return RateTest(tuple(rates[:len(found)].tolist()), tuple(finite.tolist()),
-                    float(rates[fell]), own)
+                    float(min(max(rates[fell], low), high)), own)

@@ -64,7 +64,8 @@ def of_rates(found: Mapping[str, Any]) -> str:
              f"{plain(ratio)} times the rate recommended" if ratio > 1 else
              f"{plain(1 / ratio)} times below the rate recommended" if ratio > 0 else "zero")
     return ("One update at each rate, rising, with the model as it begins. At the rate recommended "
-            f"half of the fall is done. Yours, {plain(found['own'])}, is {where}.")
+            "half of the fall is done, if that lies within what is usual for the optimizer. Yours, "
+            f"{plain(found['own'])}, is {where}.")
 
 
 def of_one_batch(found: Mapping[str, Any]) -> str:

@@ -12,25 +12,18 @@ from typing import TYPE_CHECKING
 
 from audit.diagnosis.case import Case, Suspicion
 from audit.diagnosis.edits import with_rate
+from audit.diagnosis.rates import ANY, DEFAULT, USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HIGH, LOW = "learning_rate_high", "learning_rate_low"
-USUAL = {
-    "Adam": (2e-4, 5e-3), "AdamW": (2e-4, 5e-3), "Nadam": (2e-4, 5e-3), "Adamax": (3e-4, 1e-2),
-    "RMSprop": (1e-4, 3e-3), "SGD": (3e-3, 0.3), "Adagrad": (3e-3, 0.3), "Adadelta": (0.1, 2.0),
-    "Ftrl": (3e-3, 0.3), "Lion": (2e-5, 1e-3)}
-"""From and to: the defaults of Keras and of the papers, with room to both sides."""
-
-DEFAULT = {"Adam": 1e-3, "AdamW": 1e-3, "Nadam": 1e-3, "Adamax": 2e-3, "RMSprop": 5e-4,
-           "SGD": 0.02, "Adagrad": 0.05, "Adadelta": 1.0, "Ftrl": 0.05, "Lion": 1e-4}
 
 
 def suspect(case: Case) -> Iterator[Suspicion]:
     """Suspect a rate outside of the usual, or one whose loss jumps or stands still."""
     about, seen = case.anatomy, case.as_it_is
-    low, high = USUAL.get(about.optimizer, (1e-4, 0.1))
+    low, high = USUAL.get(about.optimizer, ANY)
     rate = about.rate
     advised = _advised(case)
     losses = [one.loss for one in seen.epochs]
@@ -62,9 +55,6 @@ def suspect(case: Case) -> Iterator[Suspicion]:
 
 
 def _advised(case: Case) -> float:
-    """By the range test where it has one in the usual range or near it, else the usual."""
-    usual = DEFAULT.get(case.anatomy.optimizer, 1e-3)
-    low, high = USUAL.get(case.anatomy.optimizer, (1e-4, 0.1))
-    if case.rates is None:
-        return usual
-    return min(max(case.rates.recommended, low), high)
+    """By the range test where it has one, else the usual."""
+    return DEFAULT.get(case.anatomy.optimizer, 1e-3) if case.rates is None else (
+        case.rates.recommended)
