@@ -28,6 +28,9 @@ MOST_BYTES = 10 * 1024**3
 PLACE, BOUND = "IMAGE_AUDIT_CACHE", "IMAGE_AUDIT_CACHE_BYTES"
 """Environment variables: another folder, another bound."""
 
+MOST_OF_ONE = 900 * 1024**2
+"""Of one value, which is not kept if it is larger: SQLite takes 10^9 bytes at most."""
+
 _KEPT_SHARE = 0.8
 """Of the bound, that is kept when it was passed: else each value would drive one out."""
 
@@ -182,9 +185,13 @@ class Store:
         return found
 
     def put(self, kind: str, values: Iterable[tuple[bytes, bytes]]) -> None:
-        """Keep values; those there are replaced, and what was used longest ago goes if need be."""
+        """Keep values; those there are replaced, and what was used longest ago goes if need be.
+
+        A value that is too large, for the file or for the bound, is not kept.
+        """
         now = int(time.time())
-        for some in _parts(list(values)):
+        most = min(MOST_OF_ONE, int(_KEPT_SHARE * self.bound))
+        for some in _parts([one for one in values if len(one[1]) <= most]):
             self._tell("insert or replace into entries values (?, ?, ?, ?, ?, ?)", [
                 (key, kind, value, _check_sum(value), len(value), now) for key, value in some])
         self._trim()

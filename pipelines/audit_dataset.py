@@ -25,20 +25,16 @@ from audit.digest import dataset_digest
 from audit.errors import UsageError
 from audit.gains import trials
 from audit.ingest import hold_out, open_dataset, printable
-from audit.measures import UNREADABLE, hash_of_file
+from audit.measures import UNREADABLE
 from audit.registry import all_checks, run_checks
 from audit.render import ReportData, render_report
 from audit.representations import (
-    AUTO,
-    PATCHES,
     STEPS,
     assign_folds,
-    choose_backbone,
     cross_validate,
     cross_validate_head,
     find_effort,
     find_pairs,
-    given_embeddings,
     group_together,
     laid_out,
     nearest,
@@ -47,31 +43,30 @@ from audit.representations import (
     sets_of,
 )
 from audit.results import findings_table, images_table, out_of_fold_accuracy, summarise
-from audit.row_order import back, content_order
+from audit.row_order import back
 from audit.rundir import RunDir
 from audit.types import CrossValidation, Evidence
 from pipelines.measure_gains import ASSIGNMENTS, Experiments
-from pipelines.measure_images import measure_images
 from pipelines.past import (
     ALIKE,
     CURVE,
     EMBEDDING,
     GAINS,
-    OF_PIXELS,
     PROBABILITIES,
-    About,
     Past,
 )
+from pipelines.see_images import see_images
 from pipelines.since_before import run_before, since
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from audit.gate.record import GateRecord
-    from audit.imagestore import TensorStore, Thumbnails
-    from audit.representations import Backbone, Folds
+    from audit.imagestore import Thumbnails
+    from audit.representations import Folds
     from audit.types import CheckResult, Gain, Ingested, MeasuredCurve, Neighbours
     from pipelines.progress import Stages
+    from pipelines.see_images import Seen
     from pipelines.settings import Settings
 
 REPORTS = Path("reports")
@@ -105,8 +100,7 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
     try:
         run.clear_work()
         work = run.work_folder()
-        seen = _from_the_past(past, ingested, work, stages) or _anew(
-            past, settings, ingested, work, stages)
+        seen = see_images(past, settings, ingested, work, stages)
         images, thumbnails, order = seen.images, seen.thumbnails, seen.order
         evidence, embeddings, folds, more_notes = _represent(
             settings, ingested, seen, past, stages)
@@ -140,75 +134,6 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
     return FinishedRun(run.path, report)
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """The images as they were measured, and what describes them.
-
-    `order` gives the rows of the manifest in the order of their contents, which all the rest is in.
-    Pictures and backbone are there if anything is still to be computed from them.
-    """
-
-    images: pd.DataFrame
-    thumbnails: Thumbnails
-    order: np.ndarray
-    fingerprint: bytes | None
-    about: About
-    tensors: TensorStore | None = None
-    backbone: Backbone | None = None
-
-    @property
-    def described(self) -> tuple[Backbone, TensorStore]:
-        """Backbone and pictures, which are there where they are needed."""
-        if self.backbone is None or self.tensors is None:
-            raise UsageError("the cache changed while it was read. Run again, or with --no-cache.")
-        return self.backbone, self.tensors
-
-
-def _from_the_past(past: Past, ingested: Ingested, work: Path, stages: Stages) -> _Seen | None:
-    """Images that were measured before, if all is known that takes their pictures."""
-    paths = ingested.manifest["path"].tolist()
-    hashes = past.hashes(paths)
-    if past.is_empty:
-        return None
-    with stages.stage("hashing what changed", images=hashes.count("")):
-        hashes = [sha or hash_of_file(path) for path, sha in zip(paths, hashes, strict=True)]
-    past.keep_hashes(paths, hashes)
-    fingerprint = past.fingerprint(hashes, ingested.manifest)
-    about = past.about(fingerprint, wanted=OF_PIXELS)
-    if about is None:
-        return None
-    with stages.stage("reading the cache", images=len(paths)):
-        known = past.measures(hashes, paths, about.tensor_size, work / "thumbnails.bin")
-    if known is None:
-        return None
-    images, order = _ordered(ingested, known[0])
-    return _Seen(images, known[1].reordered(order), order, fingerprint, about)
-
-
-def _anew(past: Past, settings: Settings, ingested: Ingested, work: Path, stages: Stages) -> _Seen:
-    """Measure the images."""
-    backbone, notes = _backbone(settings, ingested, stages)
-    paths = ingested.manifest["path"].tolist()
-    measures, tensors, thumbnails = measure_images(paths, backbone.tensor_size, settings.workers,
-                                                   work, stages)
-    hashes = measures["file_sha256"].tolist()
-    past.keep_hashes(paths, hashes)
-    past.keep_measures(measures, thumbnails, backbone.tensor_size)
-    fingerprint = past.fingerprint(hashes, ingested.manifest)
-    about = About(backbone.name, backbone.tensor_size, notes)
-    past.keep_about(fingerprint, about)
-    images, order = _ordered(ingested, measures)
-    return _Seen(images, thumbnails.reordered(order), order, fingerprint, about,
-                 tensors.reordered(order), backbone)
-
-
-def _ordered(ingested: Ingested, measures: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """Manifest and measures side by side in the order of their contents, and that order."""
-    images = pd.concat([ingested.manifest, measures], axis=1)
-    order = content_order(images)
-    return images.iloc[order].reset_index(drop=True), order
-
-
 def _hold_out(settings: Settings, ingested: Ingested) -> tuple[Ingested, pd.DataFrame | None]:
     """The dataset without what is held out, and that: it is not even opened."""
     if settings.hold_out is None:
@@ -238,20 +163,7 @@ def _refuse_what_cannot_be_written(settings: Settings, ingested: Ingested, run: 
                          "written. Rename the class.")
 
 
-def _backbone(settings: Settings, ingested: Ingested, stages: Stages,
-              ) -> tuple[Backbone, tuple[str, ...]]:
-    """The network to use. None is loaded if nothing is trained and none was asked for by name."""
-    if settings.embeddings is not None:
-        return given_embeddings(settings.embeddings, ingested.manifest["image_id"]), ()
-    effort = find_effort(settings.effort)
-    trains = len(set(ingested.manifest["given_label"])) > 1
-    if settings.backbone == AUTO and (settings.pred_probs is not None or not trains):
-        return choose_backbone(PATCHES, effort, stages.say)
-    with stages.stage("loading the network"):
-        return choose_backbone(settings.backbone, effort, stages.say)
-
-
-def _represent(settings: Settings, ingested: Ingested, seen: _Seen, past: Past, stages: Stages,
+def _represent(settings: Settings, ingested: Ingested, seen: Seen, past: Past, stages: Stages,
                ) -> tuple[Evidence, np.ndarray, Sequence[Folds], tuple[str, ...]]:
     """Embeddings, neighbours, duplicate pairs, leak-safe folds, out-of-fold probabilities."""
     images = seen.images
@@ -303,7 +215,7 @@ def _represent(settings: Settings, ingested: Ingested, seen: _Seen, past: Past, 
         not_scorable=not_scorable, seed=settings.seed), embeddings, alike, notes
 
 
-def _cross_validate(settings: Settings, seen: _Seen, classes: tuple[str, ...],
+def _cross_validate(settings: Settings, seen: Seen, classes: tuple[str, ...],
                     validated: Sequence[Folds], embeddings: np.ndarray, mirrored: int,
                     stages: Stages) -> CrossValidation:
     backbone, tensors = seen.described
@@ -322,7 +234,7 @@ def _cross_validate(settings: Settings, seen: _Seen, classes: tuple[str, ...],
                 advance) if tuner is not None else None)
 
 
-def _with_learning_curve(evidence: Evidence, experiments: Experiments | None, seen: _Seen,
+def _with_learning_curve(evidence: Evidence, experiments: Experiments | None, seen: Seen,
                          past: Past, stages: Stages) -> Evidence:
     """The evidence with a learning curve, or with the reason why there is none."""
     if experiments is None:

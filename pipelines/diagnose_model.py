@@ -10,7 +10,7 @@ import json
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,7 @@ class Diagnosed:
     of: int
     seconds: float
     model: str
-    regime: str = field(default="")
+    regime: str
 
 
 def diagnose_model(settings: DiagnoseSettings, stages: Stages) -> Diagnosed:

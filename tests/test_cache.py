@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from audit import cache
 from audit.cache import Store, cache_bound, cache_folder, key_of
 
 KEYS = [key_of("a test", number) for number in range(8)]
@@ -100,6 +101,16 @@ def test_what_was_used_longest_ago_goes_first(tmp_path):
         store.put("any", [(KEYS[3], b"y" * 300)])
         assert set(store.get(KEYS)) == {KEYS[2], KEYS[3]}
         assert sum(one.bytes for one in store.kept()) <= 1_000
+
+
+@pytest.mark.parametrize(("bound", "most"), [(10_000, 500), (500, 10_000)])
+def test_a_value_that_is_too_large_drives_nothing_out(tmp_path, monkeypatch, bound, most):
+    monkeypatch.setattr(cache, "MOST_OF_ONE", most)
+    with closing(Store(tmp_path, bound)) as store:
+        store.put("any", [(KEYS[0], b"x" * 100)])
+        store.put("any", [(KEYS[1], b"x" * 501)])
+        assert set(store.get(KEYS)) == {KEYS[0]}
+        assert store.problem == ""
 
 
 def test_a_file_is_known_only_as_it_was(store):

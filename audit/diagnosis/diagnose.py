@@ -45,6 +45,10 @@ PRIOR_WEIGHT = 0.5
 """How much what was seen beforehand counts beside what a fix made good, when causes are ranked."""
 
 
+MEASURE_TIMES = 2.0
+"""Of the time of another training, that the reference gets: cut short, it would be no measure, and
+whatever falls short would be called healthy."""
+
 ALL_BUT = 0.05
 """Of the shortfall, that may be left when a fix ends the search: no weaker suspicion could then be
 ranked above it."""
@@ -163,8 +167,9 @@ def diagnose(subject: Subject, images: Images, seed: int = 0, budget: Budget | N
         as_it_is = train(subject, images, seed, limits, advance)
     own = planned(subject, images, limits)
     measure = reference(len(images.classes), len(images.learned), own)
-    with doing("a model of ours", planned(measure, images, limits)) as advance:
-        best = train(measure, images, seed, limits, advance)
+    patient = Limits(limits.updates, MEASURE_TIMES * limits.seconds)
+    with doing("a model of ours", planned(measure, images, patient)) as advance:
+        best = train(measure, images, seed, patient, advance)
     is_poor = falls_short(as_it_is, best, images)
     with doing("learning rates", TRIED) as advance:
         rates = find_rates(subject, images, seed, advance)

@@ -1,15 +1,13 @@
 """What is no model that could be diagnosed is refused in one clear line."""
 
 import pytest
+from refused_models import REFUSED
 
 from audit.diagnosis.anatomy import anatomy
 from audit.diagnosis.subject import load_subject
 from audit.errors import UsageError
 
-MODELS = """
-import keras
-from keras import layers
-
+MODELS = REFUSED + """
 def model(**more):
     one = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3, "softmax")])
     one.compile("adam", "sparse_categorical_crossentropy")
@@ -30,9 +28,6 @@ def a_list():
 def not_compiled():
     return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3)])
 
-def raises():
-    raise RuntimeError("no weights\\nhere")
-
 def no_model():
     return 3
 
@@ -41,16 +36,6 @@ def vectors():
     one.compile("adam", "mse")
     return one
 
-def maps():
-    one = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(3, 1)])
-    one.compile("adam", "mse")
-    return one
-
-def two_inputs():
-    a, b = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
-    one = keras.Model([a, b], layers.Dense(3)(layers.Flatten()(layers.Add()([a, b]))))
-    one.compile("adam", "mse")
-    return one
 """
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import write_digits
+from refused_models import REFUSED
 from typer.testing import CliRunner
 
 import pipelines.diagnose_model
@@ -17,10 +18,7 @@ from pipelines.diagnose_model import DiagnoseSettings
 TINY = Budget(updates=40, seconds=5.0, total=0.0)
 """Too little to conclude anything; enough for all that a diagnosis does."""
 
-MODELS = """
-import keras
-from keras import layers
-
+MODELS = REFUSED + """
 def model(initializer="glorot_uniform"):
     keras.utils.set_random_seed(0)
     one = keras.Sequential([
@@ -33,19 +31,6 @@ def model(initializer="glorot_uniform"):
 def of_zeros():
     return model("zeros"), {"epochs": 30}
 
-def raises():
-    raise RuntimeError("no weights\\nhere")
-
-def two_inputs():
-    a, b = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
-    one = keras.Model([a, b], layers.Dense(3)(layers.Flatten()(layers.Add()([a, b]))))
-    one.compile("adam", "mse")
-    return one
-
-def maps():
-    one = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(3, 1)])
-    one.compile("adam", "mse")
-    return one
 
 def not_compiled():
     return keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(3)])
