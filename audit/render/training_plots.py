@@ -42,6 +42,7 @@ _NUMBERS = ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
 """Where a decade of losses may be marked, from many marks to few."""
 
 _MOST_MARKS = 7
+_MOST_DECADES = 6
 
 FIGURES = {"balanced_accuracy": "mean recall of the classes", "accuracy": "accuracy"}
 """What the arms are compared by, the first first."""
@@ -193,6 +194,8 @@ def range_test(found: Mapping[str, Any]) -> str:
             axes.plot(rates, losses, "o", color=ACCENT, markersize=5, gid="only")
         low, high = min(*rates, recommended, own) / 1.15, max(*rates, recommended, own) * 1.15
         decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
+        if len(decades) > _MOST_DECADES:  # rates are written out, and small ones are long
+            decades = decades[len(decades) % 2 == 0::2]
         axes.set_xlim(low, high)
         axes.set_xticks([10.0**one for one in decades], [plain(10.0**one) for one in decades])
         axes.set_xticks([], minor=True)
@@ -201,8 +204,8 @@ def range_test(found: Mapping[str, Any]) -> str:
         axes.set(xlabel="learning rate", ylabel="training loss, smoothed")
         if found.get("own"):
             axes.axvline(own, color=INK, linewidth=1.4, linestyle=(0, (4, 3)), gid="own")
-            axes.annotate(f"yours {plain(own)}", (own, 0.02),
-                          xycoords=axes.get_xaxis_transform(), rotation=90, va="bottom",
+            axes.annotate(f"yours {plain(own)}", (own, 0.98),
+                          xycoords=axes.get_xaxis_transform(), rotation=90, va="top",
                           ha="right" if own > (low * high) ** 0.5 else "left", color=INK)
         write_above(axes, recommended, f"recommended {plain(recommended)}")
         return to_svg(figure, "range", "Training loss by learning rate, and the rate recommended")
