@@ -40,7 +40,8 @@ _TABLES = """
 create table if not exists entries (
     key blob primary key, kind text not null, value blob not null, check_sum blob not null,
     bytes integer not null, used integer not null) without rowid;
-create index if not exists by_use on entries (used);
+create index if not exists by_age on entries (used, bytes);
+create index if not exists by_kind on entries (kind, bytes);
 create table if not exists files (
     path blob primary key, bytes integer not null, changed integer not null, sha256 text not null,
     used integer not null) without rowid;
@@ -209,6 +210,11 @@ class Store:
             surplus -= size
         self._tell("delete from entries where key = ?", gone)
         self._ask("vacuum")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._ask("select 1 from entries limit 1")
 
     def kept(self) -> list[Kept]:
         """What is kept, by kind."""

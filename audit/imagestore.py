@@ -29,6 +29,9 @@ _PAGE = 4096
 
 _SIDE_BYTES = 2
 
+LOOK_SIDE = 32
+"""Side in pixels of the small pictures that patches and duplicates are found on."""
+
 
 @dataclass(frozen=True)
 class TensorStore:
@@ -71,9 +74,13 @@ class TensorStore:
         """Side at which to keep a picture of this shape: its longest side, at most `size`."""
         return min(max(height, width), self.size)
 
+    def sides(self, rows: NDArray[np.integer]) -> NDArray[np.uint16]:
+        """Side in pixels at which each of pictures `rows` is kept; 0 where none is."""
+        return np.asarray(self._sides[self.places(rows)])
+
     def typical_side(self, rows: NDArray[np.integer]) -> int:
         """Median side in pixels at which pictures `rows` are kept; 0 if none is."""
-        sides = self._sides[self.places(rows)]
+        sides = self.sides(rows)
         kept = sides[sides > 0]
         return int(np.median(kept)) if len(kept) else 0
 
@@ -153,6 +160,34 @@ class TensorStore:
 def _pages(size: int) -> int:
     """Bytes of the whole pages that `size` bytes take."""
     return -(-size // _PAGE) * _PAGE
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What is kept of each picture for later stages: a small one, and what a network says of it.
+
+    Attributes:
+        pictures: of a side of at most `LOOK_SIDE` pixels.
+        activations: `(n, d)` half floats, in the order of the file of pictures; None without a
+            network.
+    """
+
+    pictures: TensorStore
+    activations: NDArray[np.float16] | None = None
+
+    def activations_of(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Activations `(len(rows), d)` of pictures `rows`.
+
+        Raises:
+            ValueError: there was no network.
+        """
+        if self.activations is None:
+            raise ValueError("no network has seen these pictures")
+        return np.asarray(self.activations[self.pictures.places(rows)], np.float32)
+
+    def reordered(self, order: NDArray[np.int64]) -> Looks:
+        """The same, of which row i is what was written as row `order[i]`."""
+        return replace(self, pictures=self.pictures.reordered(order))
 
 
 class ThumbnailWriter:

@@ -109,7 +109,12 @@ PLAN: Mapping[str, Column] = {
 }
 
 _KINDS = {"text": "O", "int": "iu", "float": "f", "bool": "b"}
-_EMPTY = {"text": object, "int": np.int64, "float": np.float64, "bool": np.bool_}
+EMPTY: Mapping[str, type] = {
+    "text": object, "int": np.int64, "float": np.float64, "bool": np.bool_}
+"""Kind of column → type of its values."""
+
+DEFAULTS: Mapping[str, object] = {"text": "", "int": 0, "float": np.nan, "bool": False}
+"""Kind of column → the value of a row that says nothing."""
 
 
 def make(schema: Mapping[str, Column], rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
@@ -123,12 +128,11 @@ def make(schema: Mapping[str, Column], rows: Iterable[Mapping[str, object]]) -> 
     if unknown:
         message = f"columns {sorted(unknown)} are not in the schema {list(schema)}"
         raise ValueError(message)
-    default = {"text": "", "int": 0, "float": np.nan, "bool": False}
     # A series with its type given: from an array of text, pandas would make Arrow strings, which
     # cannot hold a path that is not UTF-8.
     return pd.DataFrame({
-        name: pd.Series([row.get(name, default[column.kind]) for row in rows],
-                        dtype=_EMPTY[column.kind])
+        name: pd.Series([row.get(name, DEFAULTS[column.kind]) for row in rows],
+                        dtype=EMPTY[column.kind])
         for name, column in schema.items()
     })
 

@@ -47,6 +47,7 @@ from audit.row_order import back
 from audit.rundir import RunDir
 from audit.types import CrossValidation, Evidence
 from pipelines.measure_gains import ASSIGNMENTS, Experiments
+from pipelines.open_engine import open_engine
 from pipelines.past import (
     ALIKE,
     CURVE,
@@ -100,7 +101,8 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
     try:
         run.clear_work()
         work = run.work_folder()
-        seen = see_images(past, settings, ingested, work, stages)
+        with open_engine(settings, stages) as engine:
+            seen = see_images(past, settings, ingested, work, engine, stages)
         images, thumbnails, order = seen.images, seen.thumbnails, seen.order
         evidence, embeddings, folds, more_notes = _represent(
             settings, ingested, seen, past, stages)
@@ -171,15 +173,15 @@ def _represent(settings: Settings, ingested: Ingested, seen: Seen, past: Past, s
     rows = np.flatnonzero(readable)
 
     def embed() -> tuple[np.ndarray, int]:
-        backbone, tensors = seen.described
+        backbone, looks = seen.described
         with stages.stage("embedding", images=len(rows)) as advance:
-            known = backbone.embed(tensors, rows, settings.seed, advance)
+            known = backbone.embed(looks, rows, settings.seed, advance)
             return laid_out(known.rows, rows, len(images)), known.mirrored
 
     def find_alike() -> tuple[Neighbours, pd.DataFrame]:
         with stages.stage("finding duplicates", images=len(rows)):
             neighbours = nearest(embeddings)
-            return neighbours, find_pairs(images, seen.described[1], neighbours)
+            return neighbours, find_pairs(images, seen.described[1].pictures, neighbours)
 
     embeddings, mirrored = past.once(EMBEDDING, seen.fingerprint, embed)
     neighbours, pairs = past.once(ALIKE, seen.fingerprint, find_alike)
@@ -218,8 +220,9 @@ def _represent(settings: Settings, ingested: Ingested, seen: Seen, past: Past, s
 def _cross_validate(settings: Settings, seen: Seen, classes: tuple[str, ...],
                     validated: Sequence[Folds], embeddings: np.ndarray, mirrored: int,
                     stages: Stages) -> CrossValidation:
-    backbone, tensors = seen.described
-    effort, tuner = find_effort(settings.effort), backbone.fine_tuner
+    backbone, tensors = seen.described[0], seen.tensors
+    effort = find_effort(settings.effort)
+    tuner = backbone.fine_tuner if tensors is not None else None
     with stages.stage("cross-validating", images=int((validated[0].fold >= 0).sum()),
                       steps=STEPS * (len(validated) + (tuner is not None))) as advance:
         return cross_validate(
@@ -231,7 +234,7 @@ def _cross_validate(settings: Settings, seen: Seen, classes: tuple[str, ...],
             backbone.description,
             lambda task: tuner.cross_validate(
                 tensors, task.rows, task.labels, task.folds, task.classes, settings.seed,
-                advance) if tuner is not None else None)
+                advance) if tuner is not None and tensors is not None else None)
 
 
 def _with_learning_curve(evidence: Evidence, experiments: Experiments | None, seen: Seen,

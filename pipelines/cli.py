@@ -44,7 +44,11 @@ def run(
     seed: Annotated[int, typer.Option(help="Same data, seed and versions: same findings.")] = 0,
     workers: Annotated[int | None, typer.Option(
         help="Processes that read images. Default: one a core.")] = None,
-    engine: Annotated[str, typer.Option(help="Where images are measured: local.")] = "local",
+    engine: Annotated[str, typer.Option(help=(
+        "Where images are measured: local, or ray (a cluster; docs/scale.md)."))] = "local",
+    ray_address: Annotated[str | None, typer.Option(
+        help="Of a running Ray cluster; without it, --engine ray starts one on this machine.",
+    )] = None,
     pred_probs: Annotated[Path | None, typer.Option(
         help="Out-of-fold probabilities of your own model: image_id and one column a class.",
     )] = None,
@@ -74,6 +78,7 @@ def run(
             data=data, out=out, labels=labels, label_column=label_column, backbone=backbone,
             effort=effort, folds=folds, seed=seed,
             workers=workers if workers is not None else available_cores(), engine=engine,
+            ray_address=ray_address,
             pred_probs=pred_probs, embeddings=embeddings, hold_out=hold_out, cache=not no_cache,
             thresholds=thresholds, disabled=disabled)
         finished = audit_dataset(settings, Stages(Console(stderr=True)))

@@ -83,8 +83,8 @@ class Experiments:
         if more_images is not None:
             found.append(("too_few_images", more_images))
         tested = self.believed[self.rows]
-        believed = evidence.images["given_label"][self.believed]
-        by_class = np.array([(believed == name).sum() for name in evidence.classes], np.int64)
+        by_class = evidence.images["given_label"][self.believed].value_counts().reindex(
+            evidence.classes, fill_value=0).to_numpy(np.int64)
         if not wanted or not tested.any():
             return without_the_unseen(best_gains(found), by_class)
         before, *answers = self.refits.hits([

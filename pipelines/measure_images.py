@@ -42,14 +42,16 @@ def measure_images(paths: Sequence[str], side: int, workers: int, work: Path, st
     with stages.stage("measuring", images=len(paths)) as advance:
         for item, answer in map_isolated(MeasureImage(tensors), enumerate(paths), workers=workers,
                                          timeout_s=IMAGE_TIMEOUT_S):
-            measurement = _failed(item, answer) if isinstance(answer, Failure) else answer
+            measurement = measurement_of(*item, answer)
             rows[measurement.row] = measurement.measures
             writer.write(measurement.row, measurement.thumbnail)
             advance(1)
     return tables.make(tables.MEASURES, rows), tensors, writer.close()
 
 
-def _failed(item: tuple[int, str], failure: Failure) -> Measurement:
-    row, path = item
-    return failed_measurement(row, {"extension": extension_of(path)},
-                              failure.kind, failure.reason)
+def measurement_of(row: int, path: str, answer: Measurement | Failure) -> Measurement:
+    """What was measured, or why nothing was."""
+    if isinstance(answer, Failure):
+        return failed_measurement(row, {"extension": extension_of(path)}, answer.kind,
+                                  answer.reason)
+    return answer

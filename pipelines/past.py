@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import audit
-from audit import tables
 from audit.cache import Store, cache_bound, cache_folder, key_of
-from audit.imagestore import Thumbnails, ThumbnailWriter
+from audit.image_results import ImageResult
 from audit.measures import extension_of
 from audit.row_order import content_order
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pandas as pd
 
@@ -37,9 +36,10 @@ SETTLED_NS = 2 * 10**9
 """A file that was changed less than this before it was looked at may change again without its time
 of change telling: its hash is not kept (as git does with "racily clean" entries)."""
 
-ABOUT, MEASURES, EMBEDDING, ALIKE, PROBABILITIES, CURVE, GAINS = (
-    "about", "measures", "embedding", "alike", "probabilities", "curve", "gains")
-WORDS = {ABOUT: "what was chosen", MEASURES: "measures and thumbnails", EMBEDDING: "embeddings",
+ABOUT, MEASURES, ACTIVATIONS, EMBEDDING, ALIKE, PROBABILITIES, CURVE, GAINS = (
+    "about", "measures", "activations", "embedding", "alike", "probabilities", "curve", "gains")
+WORDS = {ABOUT: "what was chosen", MEASURES: "measures and thumbnails",
+         ACTIVATIONS: "activations of the network", EMBEDDING: "embeddings",
          ALIKE: "neighbours and duplicates", PROBABILITIES: "out-of-fold probabilities",
          CURVE: "learning curves", GAINS: "gains of the fixes"}
 """Kind of entry → what it holds."""
@@ -49,6 +49,7 @@ OF_PIXELS = (EMBEDDING, ALIKE, PROBABILITIES)
 
 _LIBRARIES = ("tensorflow", "keras", "cleanlab", "numpy", "pandas", "scikit-learn", "scipy",
               "pillow", "simplejpeg", "opencv-python-headless")
+_AT_ONCE = 1_000
 _PASSING = {"missing", "timeout", "crash", "bomb"}
 """Kinds of failure that are not the file's: it is tried again."""
 
@@ -66,6 +67,25 @@ class About:
     backbone: str
     tensor_size: int
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How pictures are looked at, which what is found of each hangs on.
+
+    Attributes:
+        tensor_size: side of the largest pictures that are kept for the network.
+        network: key of the network that describes them; empty for none, or for whatever it said.
+    """
+
+    tensor_size: int
+    network: str = ""
+
+    def keys(self, sha: str, extension: str) -> list[bytes]:
+        """Keys of what is kept of a file: measures, and activations if there is a network."""
+        file = (_program(), sha, extension, self.tensor_size)
+        return [key_of(MEASURES, *file),
+                *([key_of(ACTIVATIONS, *file, self.network)] if self.network else [])]
 
 
 @dataclass
@@ -127,45 +147,55 @@ class Past:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was found of any dataset, so that there is nothing to look for."""
-        return self.store is None or not any(
-            one.kind == ABOUT for one in self.store.kept())
+        """Whether nothing is known, so that there is nothing to look for."""
+        return self.store is None or self.store.is_empty
 
-    def measures(self, hashes: Sequence[str], paths: Sequence[str], tensor_size: int,
-                 file: Path) -> tuple[pd.DataFrame, Thumbnails] | None:
-        """Measures and thumbnails of files of these hashes; None if those of one are not there."""
-        if self.store is None:
-            return None
-        keys = [_of_file(sha, extension_of(path), tensor_size)
-                for sha, path in zip(hashes, paths, strict=True)]
-        known = self.store.get(set(keys))
-        if len(known) < len(set(keys)):
-            return None
-        rows = []
-        writer = ThumbnailWriter(file, len(keys))
-        for row, key in enumerate(keys):
-            told, _, thumbnail = known[key].partition(b"\n")
-            rows.append(json.loads(told))
-            writer.write(row, thumbnail)
-        self.reused.append(WORDS[MEASURES])
-        return tables.make(tables.MEASURES, rows), writer.close()
+    def images(self, hashes: Sequence[str], paths: Sequence[str], look: Look,
+               ) -> Iterator[tuple[int, ImageResult]]:
+        """Row and results of the files of which all that is wanted is known, a part at a time.
 
-    def keep_measures(self, measures: pd.DataFrame, thumbnails: Thumbnails, tensor_size: int,
-                      ) -> None:
-        """Keep what was measured of each file that was read."""
+        Args:
+            hashes: SHA-256 of each file, empty where it is not known.
+            paths: of the files.
+            look: how they are looked at.
+        """
         if self.store is None:
             return
-        columns = list(tables.MEASURES)
+        rows = [row for row, sha in enumerate(hashes) if sha]
+        for start in range(0, len(rows), _AT_ONCE):
+            keys = {row: look.keys(hashes[row], extension_of(paths[row]))
+                    for row in rows[start:start + _AT_ONCE]}
+            known = self.store.get({key for wanted in keys.values() for key in wanted})
+            for row, wanted in keys.items():
+                found = [known[key] for key in wanted if key in known]
+                if len(found) == len(wanted):
+                    yield row, ImageResult.decoded(*found)
 
-        def encoded() -> Any:
-            for row, told in enumerate(measures[columns].to_dict("records")):
-                sha = str(told["file_sha256"])
-                if sha and told["problem_kind"] not in _PASSING:
-                    yield (_of_file(sha, str(told["extension"]), tensor_size),
-                           json.dumps(told, default=_plain).encode() + b"\n"
-                           + thumbnails.read(row))
+    def keep_images(self, results: Sequence[ImageResult], paths: Sequence[str], look: Look,
+                    ) -> None:
+        """Keep the results of files that were read, and their hashes."""
+        if self.store is None:
+            return
+        self.keep_hashes(paths, [one.measures["file_sha256"] for one in results])
+        kept: dict[str, list[tuple[bytes, bytes]]] = {MEASURES: [], ACTIVATIONS: []}
+        for one in results:
+            told = one.measures
+            if not told["file_sha256"] or told["problem_kind"] in _PASSING:
+                continue
+            values = (one.encoded(), one.activations)
+            # Not all have activations: a file without pixels says so by having none.
+            for kind, key, value in zip(kept, look.keys(told["file_sha256"], told["extension"]),
+                                        values, strict=False):
+                kept[kind].append((key, value))
+        for kind, entries in kept.items():
+            self.store.put(kind, entries)
 
-        self.store.put(MEASURES, encoded())
+    def reuse_images(self, count: int, total: int, look: Look) -> None:
+        """Tell that so many of all images were not measured again."""
+        if count:
+            words = WORDS[MEASURES] + (f", {WORDS[ACTIVATIONS]}" if look.network else "")
+            self.reused.append(words if count == total
+                               else f"{words} of {count:,} of {total:,} images")
 
     def about(self, fingerprint: bytes | None, *, wanted: Iterable[str]) -> About | None:
         """What was chosen for this dataset, if what is `wanted` of it is there too, and whole."""
@@ -222,14 +252,6 @@ class Past:
     def _save(self, kind: str, key: bytes | None, value: object) -> None:
         if self.store is not None and key is not None:
             self.store.put(kind, [(key_of(kind, key), pickle.dumps(value, protocol=5))])
-
-
-def _of_file(sha: str, extension: str, tensor_size: int) -> bytes:
-    return key_of(MEASURES, _program(), sha, extension, tensor_size)
-
-
-def _plain(value: Any) -> Any:
-    return value.item()
 
 
 @cache

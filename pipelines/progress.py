@@ -45,7 +45,8 @@ class Stages:
         self.timings: list[dict[str, object]] = []
 
     @contextmanager
-    def stage(self, name: str, images: int = 0, steps: int = 0) -> Iterator[Callable[[int], None]]:
+    def stage(self, name: str, images: int = 0, steps: int = 0,
+              ) -> Iterator[Callable[[float], None]]:
         """Time a stage and show it while it runs.
 
         Args:

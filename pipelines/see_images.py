@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from audit.errors import UsageError
+from audit.image_results import Collector, read_results
+from audit.imagestore import TensorStore
 from audit.measures import hash_of_file
 from audit.representations import (
     AUTO,
@@ -17,17 +20,19 @@ from audit.representations import (
     given_embeddings,
 )
 from audit.row_order import content_order
-from pipelines.measure_images import measure_images
-from pipelines.past import OF_PIXELS, About, Past
+from pipelines.measure_shards import ImageFile, MeasureShard, shards_of
+from pipelines.past import OF_PIXELS, About, Look
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
 
-    from audit.imagestore import TensorStore, Thumbnails
+    from audit.engines import Engine
+    from audit.imagestore import Looks, Thumbnails
     from audit.representations import Backbone
     from audit.types import Ingested
+    from pipelines.past import Past
     from pipelines.progress import Stages
     from pipelines.settings import Settings
 
@@ -37,7 +42,8 @@ class Seen:
     """The images as they were measured, and what describes them.
 
     `order` gives the rows of the manifest in the order of their contents, which all the rest is in.
-    Pictures and backbone are there if anything is still to be computed from them.
+    Backbone and looks are there if anything is still to be computed from them; whole pictures if
+    the network is to be trained further.
     """
 
     images: pd.DataFrame
@@ -45,68 +51,102 @@ class Seen:
     order: np.ndarray
     fingerprint: bytes | None
     about: About
-    tensors: TensorStore | None = None
+    looks: Looks | None = None
     backbone: Backbone | None = None
+    tensors: TensorStore | None = None
 
     @property
-    def described(self) -> tuple[Backbone, TensorStore]:
-        """Backbone and pictures, which are there where they are needed."""
-        if self.backbone is None or self.tensors is None:
+    def described(self) -> tuple[Backbone, Looks]:
+        """Backbone and looks, which are there where they are needed."""
+        if self.backbone is None or self.looks is None:
             raise UsageError("the cache changed while it was read. Run again, or with --no-cache.")
-        return self.backbone, self.tensors
+        return self.backbone, self.looks
 
 
-def see_images(past: Past, settings: Settings, ingested: Ingested, work: Path, stages: Stages,
-               ) -> Seen:
-    """Take measures, thumbnails and whatever else takes the pictures from the past, or measure.
+def see_images(past: Past, settings: Settings, ingested: Ingested, work: Path, engine: Engine,
+               stages: Stages) -> Seen:
+    """Take what is known of each image from the past, and measure those of which all is not.
 
     Args:
         past: what earlier audits found.
         settings: of this one.
         ingested: the images.
-        work: folder for pictures and thumbnails.
+        work: folder for what is kept of the pictures.
+        engine: where they are measured.
         stages: told of the progress.
     """
-    return _from_the_past(past, ingested, work, stages) or _anew(
-        past, settings, ingested, work, stages)
-
-
-def _from_the_past(past: Past, ingested: Ingested, work: Path, stages: Stages) -> Seen | None:
-    """Images that were measured before, if all is known that takes their pictures."""
     paths = ingested.manifest["path"].tolist()
     hashes = past.hashes(paths)
-    if past.is_empty:
-        return None
-    with stages.stage("hashing what changed", images=hashes.count("")):
-        hashes = [sha or hash_of_file(path) for path, sha in zip(paths, hashes, strict=True)]
-    past.keep_hashes(paths, hashes)
-    fingerprint = past.fingerprint(hashes, ingested.manifest)
-    about = past.about(fingerprint, wanted=OF_PIXELS)
-    if about is None:
-        return None
-    with stages.stage("reading the cache", images=len(paths)):
-        known = past.measures(hashes, paths, about.tensor_size, work / "thumbnails.bin")
-    if known is None:
-        return None
-    images, order = _ordered(ingested, known[0])
-    return Seen(images, known[1].reordered(order), order, fingerprint, about)
-
-
-def _anew(past: Past, settings: Settings, ingested: Ingested, work: Path, stages: Stages) -> Seen:
-    """Measure the images."""
+    if not past.is_empty:
+        with stages.stage("hashing what changed", images=hashes.count("")):
+            hashes = [sha or hash_of_file(path) for path, sha in zip(paths, hashes, strict=True)]
+        past.keep_hashes(paths, hashes)
+        known = _as_it_was(past, ingested, hashes, work, stages)
+        if known is not None:
+            return known
     backbone, notes = _backbone(settings, ingested, stages)
-    paths = ingested.manifest["path"].tolist()
-    measures, tensors, thumbnails = measure_images(paths, backbone.tensor_size, settings.workers,
-                                                   work, stages)
-    hashes = measures["file_sha256"].tolist()
-    past.keep_hashes(paths, hashes)
-    past.keep_measures(measures, thumbnails, backbone.tensor_size)
+    tuned = backbone.fine_tuner is not None
+    extractor = backbone.extractor
+    look = Look(backbone.tensor_size, extractor.key if extractor else "")
+    collector = Collector(work, len(paths), sum(extractor.widths) if extractor else 0)
+    # To train the network further takes whole pictures, which are not kept from one audit to the
+    # next.
+    missing = (list(range(len(paths))) if tuned else
+               _collect_known(past, hashes, paths, look, collector, stages))
+    tensors = TensorStore.create(work / "tensors.bin", len(paths), look.tensor_size
+                                 ) if tuned else None
+    # Whole paths, for a task may be done from another folder.
+    task = MeasureShard(work.absolute(), look.tensor_size, extractor, engine.scratch(work), tensors)
+    name = "measuring" if extractor is None else "measuring, describing"
+    with stages.stage(name, images=len(missing)) as advance:
+        shards = shards_of([ImageFile(row, os.path.abspath(paths[row])) for row in missing])
+        for shard, file in engine.map_shards(task, shards, advance):
+            results = read_results(file)
+            file.unlink()
+            for one, result in zip(shard.items, results, strict=True):
+                collector.add(one.row, result)
+                hashes[one.row] = result.measures["file_sha256"]
+            past.keep_images(results, [paths[one.row] for one in shard.items], look)
+    measures, looks, thumbnails = collector.close()
     fingerprint = past.fingerprint(hashes, ingested.manifest)
     about = About(backbone.name, backbone.tensor_size, notes)
     past.keep_about(fingerprint, about)
     images, order = _ordered(ingested, measures)
     return Seen(images, thumbnails.reordered(order), order, fingerprint, about,
-                 tensors.reordered(order), backbone)
+                looks.reordered(order), backbone,
+                None if tensors is None else tensors.reordered(order))
+
+
+def _as_it_was(past: Past, ingested: Ingested, hashes: list[str], work: Path, stages: Stages,
+               ) -> Seen | None:
+    """Images that were measured before, if all is known that takes their pictures."""
+    fingerprint = past.fingerprint(hashes, ingested.manifest)
+    about = past.about(fingerprint, wanted=OF_PIXELS)
+    if about is None:
+        return None
+    collector = Collector(work, len(hashes), 0)
+    missing = _collect_known(past, hashes, ingested.manifest["path"].tolist(),
+                             Look(about.tensor_size), collector, stages)
+    if missing:
+        return None
+    measures, _, thumbnails = collector.close()
+    images, order = _ordered(ingested, measures)
+    return Seen(images, thumbnails.reordered(order), order, fingerprint, about)
+
+
+def _collect_known(past: Past, hashes: list[str], paths: list[str], look: Look,
+                   collector: Collector, stages: Stages) -> list[int]:
+    """Collect what is known of images, and give the rows of the others."""
+    missing = set(range(len(paths)))
+    if past.is_empty:
+        return sorted(missing)
+    with stages.stage("reading the cache", images=len(paths)) as advance:
+        for row, result in past.images(hashes, paths, look):
+            collector.add(row, result)
+            missing.discard(row)
+            advance(1)
+    past.reuse_images(len(paths) - len(missing), len(paths), look)
+    return sorted(missing)
 
 
 def _ordered(ingested: Ingested, measures: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+LOCAL, RAY = "local", "ray"
+ENGINES = (LOCAL, RAY)
+
+
 def available_cores() -> int:
     """Cores this process may use, which in a container are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -38,7 +42,8 @@ class Settings:
     folds: int = 5
     seed: int = 0
     workers: int = field(default_factory=available_cores)
-    engine: str = "local"
+    engine: str = LOCAL
+    ray_address: str | None = None
     pred_probs: Path | None = None
     embeddings: Path | None = None
     hold_out: str | None = None
@@ -55,8 +60,15 @@ class Settings:
             raise UsageError(f"--workers must be 1 or more. Got {self.workers} instead.")
         check_seed(self.seed)
         find_effort(self.effort)
-        if self.engine != "local":
-            raise UsageError(f'--engine must be local: "{self.engine}" is not in this version.')
+        if self.engine not in ENGINES:
+            raise UsageError(f'--engine must be {" or ".join(ENGINES)}. Got "{self.engine}" '
+                             "instead.")
+        if self.ray_address is not None and self.engine != RAY:
+            raise UsageError("--ray-address goes with --engine ray. Give both, or neither.")
+        if self.engine == RAY and find_effort(self.effort).fine_tunes:
+            raise UsageError(f"--effort {self.effort} trains a network on this machine from whole "
+                             "pictures, which --engine ray leaves where they were decoded. Take "
+                             "--effort normal, or --engine local.")
         for option, path in (("--pred-probs", self.pred_probs), ("--embeddings", self.embeddings)):
             if path is not None and not path.is_file():
                 raise UsageError(f"{option} {path} does not exist. Give a file.")
@@ -70,6 +82,7 @@ class Settings:
             "label_column": self.label_column, "backbone": self.backbone,
             "effort": self.effort, "folds": self.folds,
             "seed": self.seed, "workers": self.workers, "engine": self.engine,
+            "ray_address": self.ray_address,
             "pred_probs": _text(self.pred_probs), "embeddings": _text(self.embeddings),
             "hold_out": self.hold_out,
             "thresholds": {code: dict(values) for code, values in self.thresholds.items()},

@@ -1,5 +1,8 @@
-"""Where the measuring runs. An engine maps a function over items; it knows nothing of images."""
+"""Where the measuring runs. An engine maps a task over shards; it knows nothing of images."""
 
-from audit.engines.local import Failure, map_isolated
+from audit.engines.local import Failure, LocalEngine, map_isolated
+from audit.engines.ray import ray_engine
+from audit.engines.shards import Engine, Shard, ShardTask
 
-__all__ = ["Failure", "map_isolated"]
+__all__ = ["Engine", "Failure", "LocalEngine", "Shard", "ShardTask", "map_isolated",
+           "ray_engine"]

@@ -12,15 +12,19 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import connection
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from audit.engines.worker import READY, Progress, WorkerProcess, signals_waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from audit.engines.shards import Shard, ShardTask
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Row = TypeVar("Row")
 
 BATCH = 16
 """Items a worker is handed at a time: a worker never holds the whole list."""
@@ -38,6 +42,71 @@ class Failure:
 
     kind: str
     reason: str
+
+
+class _Placed(NamedTuple):
+    """What `each` is given, and whose answer it is."""
+
+    shard: int
+    place: int
+    given: Any
+
+
+@dataclass(frozen=True)
+class _Each:
+    """Applies a function to what was placed."""
+
+    function: Callable[[Any], Any]
+
+    def __call__(self, placed: _Placed) -> Any:
+        return self.function(placed.given)
+
+
+@dataclass
+class _Open(Generic[Item]):
+    """A shard that is being done."""
+
+    shard: Shard[Item]
+    given: Sequence[Any]
+    answers: list[Any]
+    missing: int
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """Worker processes for the items; a shard is finished in this process.
+
+    Attributes:
+        workers: number of processes, at least 1.
+    """
+
+    workers: int
+
+    def scratch(self, folder: Path) -> Path:
+        """See `Engine.scratch`."""
+        return folder
+
+    def map_shards(self, task: ShardTask[Item, Row], shards: Sequence[Shard[Item]],
+                   advance: Callable[[float], None] = lambda _: None) -> Iterator[Row]:
+        """See `Engine.map_shards`. The next shard is begun while the last items are awaited."""
+        begun: dict[int, _Open[Item]] = {}
+
+        def placed() -> Iterator[_Placed]:
+            for shard in shards:
+                given = task.begin(shard)
+                begun[shard.number] = _Open(shard, given, [None] * len(given), len(given))
+                for place, one in enumerate(given):
+                    yield _Placed(shard.number, place, one)
+
+        for item, answer in map_isolated(_Each(task.each), placed(), workers=self.workers,
+                                         timeout_s=task.timeout_s):
+            at = begun[item.shard]
+            at.answers[item.place] = answer
+            at.missing -= 1
+            advance(task.share)
+            if not at.missing:
+                del begun[item.shard]
+                yield task.finish(at.shard, at.given, at.answers, advance)
 
 
 def map_isolated(

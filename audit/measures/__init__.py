@@ -7,7 +7,8 @@ from audit.measures.measure import (
     extension_of,
     failed_measurement,
     hash_of_file,
+    measure_into,
 )
 
 __all__ = ["UNREADABLE", "MeasureImage", "Measurement", "extension_of", "failed_measurement",
-           "hash_of_file"]
+           "hash_of_file", "measure_into"]

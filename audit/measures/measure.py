@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from audit.imagestore import LOOK_SIDE
 from audit.measures.decode import Decoded, UndecodableError, decode
 from audit.measures.hashes import file_hash, perceptual_hash, pixel_hash
 from audit.measures.jpeg_quality import jpeg_quality
@@ -30,11 +31,19 @@ MAX_FILE_BYTES = 512 * 1024**2
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one image gave: a row of `tables.MEASURES` and an encoded thumbnail."""
+    """What one image gave.
+
+    Attributes:
+        row: of the image.
+        measures: a row of `tables.MEASURES`.
+        thumbnail: JPEG; empty if there is none.
+        look: pixels of the small picture, a square of bytes in RGB; empty if not asked for.
+    """
 
     row: int
     measures: dict[str, object]
     thumbnail: bytes = b""
+    look: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -43,9 +52,14 @@ class MeasureImage:
 
     An instance is sent to each worker once; images are sent by path. It never raises on account
     of a file: what is wrong with one is in the measurement.
+
+    Attributes:
+        tensors: where to write.
+        with_look: give a small picture too, of the model's tensor.
     """
 
     tensors: TensorStore
+    with_look: bool = False
 
     def __call__(self, item: tuple[int, str]) -> Measurement:
         """Measure one image."""
@@ -66,7 +80,8 @@ class MeasureImage:
 
     def _describe(self, row: int, measures: dict[str, object], decoded: Decoded) -> Measurement:
         side = self.tensors.side_of(*decoded.pixels.shape[:2])
-        self.tensors.write(row, resize(decoded.pixels, (side, side)))
+        tensor = resize(decoded.pixels, (side, side))
+        self.tensors.write(row, tensor)
         small = fit_within(decoded.pixels, MEASURE_SIDE)
         luma = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
         measures |= {
@@ -83,7 +98,19 @@ class MeasureImage:
             "height": decoded.height,
             **pixel_statistics(small, luma),
         }
-        return Measurement(row, measures, _thumbnail(small))
+        return Measurement(row, measures, _thumbnail(small),
+                           _look(tensor) if self.with_look else b"")
+
+
+def measure_into(item: tuple[TensorStore, int, str]) -> Measurement:
+    """Measure the image at a path, into the row of a store, with a small picture."""
+    tensors, row, path = item
+    return MeasureImage(tensors, with_look=True)((row, path))
+
+
+def _look(tensor: NDArray[np.uint8]) -> bytes:
+    side = min(len(tensor), LOOK_SIDE)
+    return (tensor if side == len(tensor) else resize(tensor, (side, side))).tobytes()
 
 
 def _thumbnail(pixels: NDArray[np.uint8]) -> bytes:

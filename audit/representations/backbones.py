@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
 
+from audit.errors import UsageError
+from audit.representations.effort import find_effort
 from audit.representations.embed import Embeddings, embed
 from audit.representations.external import GivenEmbeddings
 from audit.representations.fine_tune import FineTuner
-from audit.representations.networks import SMALL_PICTURE, NetworkDescriber
+from audit.representations.networks import SMALL_PICTURE, Extractor, NetworkDescriber
 from audit.representations.own_network import is_own_network, load_own_network, side_of
 from audit.representations.patches import SIDE, PatchDescriber
 from audit.representations.pretrained import WeightsUnavailableError, load_pretrained
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from audit.imagestore import TensorStore
+    from audit.imagestore import Looks
     from audit.representations.effort import Effort
     from audit.representations.embed import Describer
 
@@ -49,11 +53,16 @@ class Backbone(Protocol):
         ...
 
     @property
+    def extractor(self) -> Extractor | None:
+        """The network that each picture is shown to when it is measured, if there is one."""
+        ...
+
+    @property
     def fine_tuner(self) -> FineTuner | None:
         """The network to train further for each fold, if the effort asks for it."""
         ...
 
-    def embed(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int,
+    def embed(self, looks: Looks, rows: NDArray[np.int64], seed: int,
               advance: Callable[[int], None]) -> Embeddings:
         """Embed images `rows`; `advance` is told of images done since the last call."""
         ...
@@ -67,12 +76,13 @@ class DescribedPictures:
     description: str
     tensor_size: int
     describers: tuple[Describer, ...]
+    extractor: Extractor | None = None
     fine_tuner: FineTuner | None = None
 
-    def embed(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int,
+    def embed(self, looks: Looks, rows: NDArray[np.int64], seed: int,
               advance: Callable[[int], None]) -> Embeddings:
         """See `Backbone.embed`."""
-        return embed(self.describers, tensors, rows, seed, advance)
+        return embed(self.describers, looks, rows, seed, advance)
 
 
 def choose_backbone(name: str, effort: Effort, say: Callable[[str], None],
@@ -116,6 +126,19 @@ def given_embeddings(path: Path, image_ids: pd.Series) -> Backbone:
     return GivenEmbeddings(path, image_ids)
 
 
+@cache
+def extractor_of(name: str, effort: str) -> Extractor:
+    """The network of a backbone at an effort, built once a process."""
+    found = choose_backbone(name, find_effort(effort), lambda _: None)[0].extractor
+    if found is None:
+        raise UsageError(f"--backbone {name} has no network.")
+    return found
+
+
+def _as_they_are(pictures: Any) -> Any:
+    return pictures
+
+
 def _patches(effort: Effort) -> DescribedPictures:
     return DescribedPictures(
         PATCHES, f"{effort.filters} patches learned from your images, and a kernel classifier",
@@ -126,26 +149,29 @@ def _own(name: str, effort: Effort) -> DescribedPictures:
     network = load_own_network(name)
     side = side_of(network, name, effort.side)
     small = side_of(network, name, effort.small_side)
-    describer = NetworkDescriber(network, lambda pictures: pictures, side, small,
-                                 with_mirror=effort.with_mirror)
+    extractor = Extractor(network, _as_they_are, side, small, with_mirror=effort.with_mirror,
+                          recipe=(extractor_of, (name, effort.name)),
+                          # What a function of the user's computes may change with what it imports.
+                          salt="" if name.endswith(".keras") else uuid4().hex)
     return DescribedPictures(
         name, f"your own network, frozen, at {_sides(side, small)}, with {effort.beside} patches "
               f"learned from your images, and a kernel classifier{_tuned(effort)}",
-        max(side, SIDE), (describer, PatchDescriber(effort.beside)),
-        FineTuner(network, lambda pictures: pictures, network.input_shape[1])
+        max(side, SIDE), (NetworkDescriber(extractor.widths), PatchDescriber(effort.beside)),
+        extractor, FineTuner(network, _as_they_are, network.input_shape[1])
         if effort.fine_tunes else None)
 
 
 def _pretrained(name: str, effort: Effort, say: Callable[[str], None]) -> DescribedPictures:
     loaded = load_pretrained(name, say)
-    network = NetworkDescriber(loaded.network, loaded.preprocess, effort.side, effort.small_side,
-                               with_mirror=effort.with_mirror)
+    extractor = Extractor(loaded.network, loaded.preprocess, effort.side, effort.small_side,
+                          with_mirror=effort.with_mirror,
+                          recipe=(extractor_of, (loaded.name, effort.name)))
     return DescribedPictures(
         loaded.name, f"{loaded.name} (ImageNet), frozen, at "
                      f"{_sides(effort.side, effort.small_side)}, with {effort.beside} patches "
                      f"learned from your images, and a kernel classifier{_tuned(effort)}",
-        max(effort.side, SIDE), (network, PatchDescriber(effort.beside)),
-        FineTuner(loaded.network, loaded.preprocess) if effort.fine_tunes else None)
+        max(effort.side, SIDE), (NetworkDescriber(extractor.widths), PatchDescriber(effort.beside)),
+        extractor, FineTuner(loaded.network, loaded.preprocess) if effort.fine_tunes else None)
 
 
 def _sides(side: int, small: int) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from audit.imagestore import TensorStore
+    from audit.imagestore import Looks
 
     Features = NDArray[np.float32]
 
@@ -52,16 +52,16 @@ class Describer(Protocol):
         """
         ...
 
-    def learn(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int) -> None:
+    def learn(self, looks: Looks, rows: NDArray[np.int64], seed: int) -> None:
         """Learn from some pictures what has to be learned before any can be described."""
         ...
 
-    def describe(self, tensors: TensorStore, rows: NDArray[np.int64]) -> list[Features]:
+    def describe(self, looks: Looks, rows: NDArray[np.int64]) -> list[Features]:
         """Blocks `(len(rows), d)`."""
         ...
 
 
-def embed(describers: Sequence[Describer], tensors: TensorStore, rows: NDArray[np.int64],
+def embed(describers: Sequence[Describer], looks: Looks, rows: NDArray[np.int64],
           seed: int, advance: Callable[[int], None]) -> Embeddings:
     """Describe images `rows` and reduce what each describer says; the last may be mirrored."""
     if not len(rows):
@@ -71,8 +71,8 @@ def embed(describers: Sequence[Describer], tensors: TensorStore, rows: NDArray[n
     reductions = []
     parts = []
     for describer in describers:
-        describer.learn(tensors, rows[first], seed)
-        batches = [describer.describe(tensors, rows[some]) for some in _batches(first)]
+        describer.learn(looks, rows[first], seed)
+        batches = [describer.describe(looks, rows[some]) for some in _batches(first)]
         blocks = [np.concatenate(block) for block in zip(*batches, strict=True)]
         reductions.append(_reductions(blocks, describer))
         parts.append([reduction.apply(block)
@@ -85,7 +85,7 @@ def embed(describers: Sequence[Describer], tensors: TensorStore, rows: NDArray[n
         embeddings[some] = np.concatenate([
             reduction.apply(block)
             for describer, own in zip(describers, reductions, strict=True)
-            for reduction, block in zip(own, describer.describe(tensors, rows[some]), strict=True)
+            for reduction, block in zip(own, describer.describe(looks, rows[some]), strict=True)
         ], axis=1)
         advance(len(some))
     mirrored = parts[-1][-1].shape[1] if describers[-1].is_mirrored else 0

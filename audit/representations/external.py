@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from audit.imagestore import TensorStore
+    from audit.imagestore import Looks
 
 SUM_TOLERANCE = 1e-3
 
@@ -62,6 +62,7 @@ class GivenEmbeddings:
     tensor_size = 48
     """Only duplicates are confirmed on tensors then, at 32 px."""
 
+    extractor = None
     fine_tuner = None
 
     def __init__(self, path: Path, image_ids: pd.Series) -> None:
@@ -75,7 +76,7 @@ class GivenEmbeddings:
         self._image_ids = image_ids
         self._values = _read_embeddings(path, image_ids)
 
-    def embed(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int,
+    def embed(self, looks: Looks, rows: NDArray[np.int64], seed: int,
               advance: Callable[[int], None]) -> Embeddings:
         """Embeddings of readable images `rows`, each column brought to mean 0 and deviation 1.
 
@@ -83,7 +84,7 @@ class GivenEmbeddings:
             UsageError: one of them has none.
         """
         del seed
-        places = tensors.places(rows)  # the file is in the order of the manifest
+        places = looks.pictures.places(rows)  # the file is in the order of the manifest
         chosen = self._values[places]
         bad = ~np.isfinite(chosen).all(axis=1)
         if bad.any():

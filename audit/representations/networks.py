@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +12,11 @@ from audit.feature_maps import feature_maps
 from audit.keras_runtime import load_keras
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from audit.imagestore import TensorStore
+    from audit.imagestore import Looks, TensorStore
 
 COMPONENTS = 256
 """As good as all of them on three data sets; 128 were not."""
@@ -27,14 +29,19 @@ accuracy by 2 to 6 points on three data sets, at no cost: they are computed anyw
 SMALL_PICTURE = 64
 """Pictures of at most so many pixels are small: they are shown at a smaller side."""
 
+BATCH = 64
 
-class NetworkDescriber:
-    """The last activation at each of the last scales, averaged over the picture."""
 
-    is_mirrored = False
+class Extractor:
+    """A frozen network as a function of one picture: what it says hangs on no other picture.
+
+    Picklable: another process builds the network anew.
+    """
 
     def __init__(self, network: Any, preprocess: Callable[[Any], Any], size: int,
-                 small_size: int, *, with_mirror: bool) -> None:
+                 small_size: int, *, with_mirror: bool,
+                 recipe: tuple[Callable[..., Extractor], tuple[str, ...]] | None = None,
+                 salt: str = "") -> None:
         """Wrap a built network without its top.
 
         Args:
@@ -43,36 +50,95 @@ class NetworkDescriber:
             size: side in pixels at which it is shown pictures.
             small_size: the same, if they are small.
             with_mirror: average with the mirror image: twice the time, a little better.
+            recipe: what builds the same again, and its arguments.
+            salt: told apart by, beside what can be read off the network.
         """
         keras = load_keras()
         outputs = _last_of_each_scale(network, size)
-        self.components = (COMPONENTS,) * len(outputs)
-        pooled = [keras.layers.GlobalAveragePooling2D()(output)
-                  for output in outputs]
+        pooled = [keras.layers.GlobalAveragePooling2D()(output) for output in outputs]
         self._network = keras.Model(network.inputs, pooled)
         self._preprocess = preprocess
         self._size = size
         self._small_size = small_size
         self._with_mirror = with_mirror
+        self._recipe = recipe
+        self._salt = salt
+        self.widths = tuple(int(one.shape[-1]) for one in pooled)
+        """Activations of each scale."""
 
-    def learn(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int) -> None:  # noqa: ARG002
-        """Learn whether pictures are small; the network was trained before."""
-        if tensors.typical_side(rows) <= SMALL_PICTURE:
-            self._size = self._small_size
+    def __reduce__(self) -> tuple[Callable[..., Extractor], tuple[str, ...]]:
+        """How another process comes by it.
 
-    def describe(self, tensors: TensorStore, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
-        """One block a scale, of length 1 after square roots (Hellinger's distance)."""
-        pictures = self._preprocess(tensors.read(rows, self._size).astype(np.float32))
-        blocks = self._activations(pictures)
-        if self._with_mirror:
-            mirrored = self._activations(pictures[:, :, ::-1])
-            blocks = [np.float32(0.5) * (one + other)
-                      for one, other in zip(blocks, mirrored, strict=True)]
-        return [_unit(np.sign(block) * np.sqrt(np.abs(block))) for block in blocks]
+        Raises:
+            TypeError: nobody told.
+        """
+        if self._recipe is None:
+            raise TypeError("this network cannot be built anew in another process")
+        return self._recipe
 
-    def _activations(self, pictures: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    @cached_property
+    def key(self) -> str:
+        """Differs where the activations of a picture may: weights, layers, sides, mirror."""
+        digest = blake2b(digest_size=16)
+        structure = self._network.to_json()
+        # Names count up within a process.
+        for number, part in enumerate([self._network, *self._network.layers]):
+            structure = structure.replace(f'"{part.name}"', f'"{number}"')
+        digest.update(repr((structure, self._preprocess.__module__, self._size, self._small_size,
+                            self._with_mirror, self._salt)).encode())
+        for weights in self._network.get_weights():
+            digest.update(np.ascontiguousarray(weights).data)
+        return digest.hexdigest()
+
+    def describe(self, pictures: TensorStore, rows: NDArray[np.int64],
+                 advance: Callable[[float], None] = lambda _: None) -> NDArray[np.float32]:
+        """Activations `(len(rows), sum(widths))`, averaged over the picture, scale by scale.
+
+        Batches are of one shape, filled up with black, so that no picture's are of another sort
+        of product than those of the others.
+        """
+        found = np.empty((len(rows), sum(self.widths)), np.float32)
+        are_small = pictures.sides(rows) <= SMALL_PICTURE
+        for side, some in ((self._small_size, np.flatnonzero(are_small)),
+                           (self._size, np.flatnonzero(~are_small))):
+            for start in range(0, len(some), BATCH):
+                batch = some[start:start + BATCH]
+                shown = np.zeros((BATCH, side, side, 3), np.float32)
+                shown[:len(batch)] = pictures.read(rows[batch], side)
+                found[batch] = self._activations(self._preprocess(shown))[:len(batch)]
+                advance(len(batch))
+        return found
+
+    def _activations(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+        plain = self._once(pictures)
+        if not self._with_mirror:
+            return plain
+        return np.asarray(np.float32(0.5) * (plain + self._once(pictures[:, :, ::-1])))
+
+    def _once(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
         found = self._network.predict_on_batch(pictures)
-        return list(found) if isinstance(found, list | tuple) else [found]  # one scale: no list
+        if not isinstance(found, list | tuple):  # one scale: no list
+            return np.asarray(found, np.float32)
+        return np.concatenate(list(found), axis=1)
+
+
+class NetworkDescriber:
+    """The activations of each scale, of length 1 after square roots (Hellinger's distance)."""
+
+    is_mirrored = False
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        """Take how many activations each scale has."""
+        self.components = (COMPONENTS,) * len(widths)
+        self._ends = np.cumsum(widths)
+
+    def learn(self, looks: Looks, rows: NDArray[np.int64], seed: int) -> None:
+        """Nothing: the network was trained before."""
+
+    def describe(self, looks: Looks, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+        """One block a scale."""
+        blocks = np.split(looks.activations_of(rows), self._ends[:-1], axis=1)
+        return [_unit(np.sign(block) * np.sqrt(np.abs(block))) for block in blocks]
 
 
 def _last_of_each_scale(network: Any, size: int) -> list[Any]:

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audit.imagestore import LOOK_SIDE
 from audit.keras_runtime import load_tensorflow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from audit.imagestore import TensorStore
+    from audit.imagestore import Looks
 
     Pixels = NDArray[np.uint8]
 
-SIDE = 32
+SIDE = LOOK_SIDE
 """Side in pixels at which pictures are described."""
 
 PATCH = 6
@@ -67,18 +68,18 @@ class PatchDescriber:
         self._count = filters
         self._batch = max(4, _RESPONSES_AT_ONCE // filters)
 
-    def learn(self, tensors: TensorStore, rows: NDArray[np.int64], seed: int) -> None:
+    def learn(self, looks: Looks, rows: NDArray[np.int64], seed: int) -> None:
         """Learn the filters, and the scale of each feature, from some pictures."""
-        pictures = tensors.read(rows, SIDE)
+        pictures = looks.pictures.read(rows, SIDE)
         self._features = PatchFeatures.learn(pictures, self._count, seed)
         some = np.concatenate(self._both(pictures[::-(-len(pictures) // _SCALED_BY)]))
         self._mean, deviation = some.mean(axis=0), some.std(axis=0)
         self._scale = np.float32(1 / np.sqrt(some.shape[1])) / (deviation + np.float32(1e-3))
 
-    def describe(self, tensors: TensorStore, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+    def describe(self, looks: Looks, rows: NDArray[np.int64]) -> list[NDArray[np.float32]]:
         """Two blocks `(len(rows), 8 * filters)`: the same when mirrored, and what changes sign."""
         plain, mirrored = ((one - self._mean) * self._scale
-                           for one in self._both(tensors.read(rows, SIDE)))
+                           for one in self._both(looks.pictures.read(rows, SIDE)))
         return [(plain + mirrored) / 2, (plain - mirrored) / 2]
 
     def _both(self, pictures: Pixels) -> list[NDArray[np.float32]]:

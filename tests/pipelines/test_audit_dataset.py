@@ -171,7 +171,7 @@ def test_an_interrupted_run_leaves_nothing_half_written(photos, tmp_path, number
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("reports/photos/*/.work-*/tensors.npy")):
+    while not list(tmp_path.glob("reports/photos/*/.work-*/looks.bin")):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.05)

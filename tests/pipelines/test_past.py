@@ -117,6 +117,20 @@ def test_an_audit_that_was_killed_goes_on_after_its_last_whole_stage(first, data
     assert not stages(told) & {"embedding", "finding duplicates"}
 
 
+def test_an_audit_that_was_killed_while_it_measured_goes_on_with_the_other_images(
+        first, data, tmp_path):
+    """As after a kill: of some images the results are kept, and nothing of the data set is."""
+    with closing(sqlite3.connect(next((tmp_path / "cache").glob("*.sqlite")))) as db, db:
+        db.execute("delete from entries where kind != 'measures'")
+        kept, = db.execute("select count(*) from entries").fetchone()
+        db.execute("delete from entries where key in (select key from entries limit 40)")
+    told = audited(data, tmp_path / "run")
+    assert_same(first / "run", tmp_path / "run")
+    total = len(list(data.rglob("*.png")))
+    assert kept == total, "no picture is there twice"
+    assert told["reused"] == [f"measures and thumbnails of {total - 40} of {total} images"]
+
+
 @pytest.mark.parametrize("change", ["label", "picture", "added", "removed", "seed"])
 def test_what_has_changed_is_found_as_by_a_fresh_audit(data, tmp_path, change):
     more = {}
@@ -134,7 +148,11 @@ def test_what_has_changed_is_found_as_by_a_fresh_audit(data, tmp_path, change):
     told = audited(data, tmp_path / "run", **more)
     audited(data, tmp_path / "fresh", cache=False, **more)
     assert_same(tmp_path / "run", tmp_path / "fresh")
-    assert told["reused"] == []
+    # Of each picture what hangs on it alone; of the data set nothing.
+    new = {"picture", "added"} & {change}
+    everything, = told["reused"]
+    assert everything.startswith("measures and thumbnails")
+    assert (" of " in everything) == bool(new), everything
 
 
 def test_a_picture_that_was_changed_within_its_time_is_seen_unless_it_was_settled(data, tmp_path):

@@ -17,7 +17,7 @@ from pipelines.settings import Settings, available_cores, read_config
     ({"workers": 0}, "--workers must be 1 or more. Got 0"),
     ({"seed": -1}, "--seed must be from 0 to"),
     ({"effort": "medium"}, '--effort must be low, normal, high. Got "medium"'),
-    ({"engine": "ray"}, '--engine must be local.*"ray"'),
+    ({"engine": "spark"}, '--engine must be local or ray.*"spark"'),
     ({"pred_probs": "nowhere"}, "--pred-probs .*nowhere does not exist"),
     ({"embeddings": "."}, "--embeddings .* Give a file"),
     ({"out": "file"}, "--out .*file is a file. Give a folder"),

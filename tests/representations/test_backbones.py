@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audit.errors import UsageError
-from audit.imagestore import TensorStore
+from audit.imagestore import Looks, TensorStore
 from audit.keras_runtime import load_keras
 from audit.representations.backbones import choose_backbone
 from audit.representations.effort import EFFORTS, find_effort
@@ -35,6 +35,12 @@ def store(tmp_path):
     return tensors
 
 
+def embedded(backbone, store):
+    """By what the network says of each picture."""
+    activations = backbone.extractor.describe(store, np.arange(12))
+    return backbone.embed(Looks(store, activations), np.arange(12), 0, lambda _: None).rows
+
+
 @pytest.mark.parametrize("side", [SIDE, None])
 def test_an_own_network_from_a_file_describes_pictures(side, store, tmp_path):
     network(side).save(tmp_path / "own.keras")
@@ -42,9 +48,9 @@ def test_an_own_network_from_a_file_describes_pictures(side, store, tmp_path):
     assert backbone.tensor_size == (side or LOW.side)
     assert "your own network" in backbone.description
     assert any("vouches" in note for note in notes), "it may have learned the labels"
-    embeddings = backbone.embed(store, np.arange(12), 0, lambda _: None)
-    assert len(embeddings.rows) == 12
-    assert np.isfinite(embeddings.rows).all()
+    rows = embedded(backbone, store)
+    assert len(rows) == 12
+    assert np.isfinite(rows).all()
 
 
 def test_an_own_network_from_a_function_is_the_same(store, tmp_path):
@@ -52,9 +58,8 @@ def test_an_own_network_from_a_function_is_the_same(store, tmp_path):
     (tmp_path / "build.py").write_text(
         "import keras\nfrom pathlib import Path\n\ndef build():\n"
         "    return keras.models.load_model(Path(__file__).parent / 'own.keras')\n")
-    rows = [choose_backbone(name, LOW, pytest.fail)[0].embed(
-        store, np.arange(12), 0, lambda _: None).rows
-        for name in (str(tmp_path / "own.keras"), f"{tmp_path / 'build.py'}:build")]
+    rows = [embedded(choose_backbone(name, LOW, pytest.fail)[0], store) for name in (
+        str(tmp_path / "own.keras"), f"{tmp_path / 'build.py'}:build")]
     np.testing.assert_allclose(rows[1], rows[0], atol=1e-5)
 
 

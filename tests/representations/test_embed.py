@@ -6,10 +6,10 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import RidgeClassifierCV
 from sklearn.model_selection import cross_val_score
 
-from audit.imagestore import TensorStore
+from audit.imagestore import Looks, TensorStore
 from audit.keras_runtime import load_keras
 from audit.representations.embed import embed
-from audit.representations.networks import NetworkDescriber
+from audit.representations.networks import BATCH, Extractor, NetworkDescriber
 from audit.representations.patches import SIDE, PatchDescriber
 
 COUNT = 300
@@ -26,7 +26,7 @@ def store_of(pictures, path):
     store = TensorStore.create(path, len(pictures), pictures.shape[1])
     for row, picture in enumerate(pictures):
         store.write(row, picture)
-    return store
+    return Looks(store)
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +94,11 @@ class FixedDescriber:
     def __init__(self, blocks):
         self.blocks = blocks
 
-    def learn(self, tensors, rows, seed):
+    def learn(self, looks, rows, seed):
         pass
 
-    def describe(self, tensors, rows):
-        del tensors
+    def describe(self, looks, rows):
+        del looks
         return [block[rows] for block in self.blocks]
 
 
@@ -118,8 +118,9 @@ def test_each_block_counts_the_same_and_rows_keep_their_order():
         np.testing.assert_allclose(found / found.mean(), expected / expected.mean(), rtol=1e-3)
 
 
-@pytest.mark.parametrize("with_mirror", [False, True])
-def test_a_network_is_read_at_its_last_three_scales(with_mirror, store):
+@pytest.fixture(scope="module")
+def network():
+    """Four scales, in the last of which is a product whose shape is the batch's."""
     keras = load_keras()
     keras.utils.set_random_seed(0)
     layers = keras.layers
@@ -128,14 +129,40 @@ def test_a_network_is_read_at_its_last_three_scales(with_mirror, store):
     for number, filters in enumerate((4, 5, 6, 7)):
         x = layers.Conv2D(filters, 3, strides=2, padding="same", name=f"down{number}")(x)
         x = layers.ReLU(name=f"last{number}")(x)
-    network = keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
-    describer = NetworkDescriber(network, lambda pictures: pictures / 255, SIDE, SIDE,
-                                 with_mirror=with_mirror)
-    blocks = describer.describe(store, np.arange(10))
+    x = layers.Dense(7, activation="sigmoid")(x)
+    return keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
+
+
+def extractor(network, size=SIDE, small=SIDE, *, with_mirror=False):
+    return Extractor(network, tenths, size, small, with_mirror=with_mirror)
+
+
+def tenths(pictures):
+    return pictures / 255
+
+
+@pytest.mark.parametrize("with_mirror", [False, True])
+def test_a_network_is_read_at_its_last_three_scales(with_mirror, store, network):
+    frozen = extractor(network, with_mirror=with_mirror)
+    rows = np.arange(10)
+    activations = frozen.describe(store.pictures, rows)
+    assert (activations >= 0).all(), "after the activation, not before it"
+    describer = NetworkDescriber(frozen.widths)
+    blocks = describer.describe(Looks(store.pictures, activations), rows)
     assert [block.shape for block in blocks] == [(10, 5), (10, 6), (10, 7)]
     for block in blocks:
-        assert (block >= 0).all(), "after the activation, not before it"
         np.testing.assert_allclose(np.linalg.norm(block, axis=1), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("with_mirror", [False, True])
+def test_what_a_network_says_of_a_picture_hangs_on_no_other(with_mirror, store, network):
+    """To the last bit: else a picture looked up would not be as one that is shown again."""
+    frozen = extractor(network, with_mirror=with_mirror)
+    rows = np.arange(2 * BATCH + 5)
+    together = frozen.describe(store.pictures, rows)
+    shuffled = np.random.default_rng(0).permutation(rows)
+    np.testing.assert_array_equal(frozen.describe(store.pictures, shuffled), together[shuffled])
+    np.testing.assert_array_equal(frozen.describe(store.pictures, rows[7:10]), together[7:10])
 
 
 @pytest.mark.parametrize(("pictures", "shown"), [(32, 48), (64, 48), (65, 96), (100, 96)])
@@ -152,7 +179,25 @@ def test_small_pictures_are_shown_smaller(pictures, shown, tmp_path):
     store = TensorStore.create(tmp_path / "tensors.npy", 3, 128)
     for row in range(3):
         store.write(row, np.zeros((pictures, pictures, 3), np.uint8))
-    describer = NetworkDescriber(network, preprocess, 96, 48, with_mirror=False)
-    describer.learn(store, np.arange(3), 0)
-    describer.describe(store, np.arange(3))
+    Extractor(network, preprocess, 96, 48, with_mirror=False).describe(store, np.arange(3))
     assert sides == [shown]
+
+
+def test_pictures_of_two_sizes_are_each_shown_at_theirs(network, tmp_path):
+    mixed = TensorStore.create(tmp_path / "mixed", 4, 128)
+    random = np.random.default_rng(0)
+    for row, side in enumerate((32, 100, 32, 128)):
+        mixed.write(row, random.integers(0, 256, (side, side, 3), np.uint8))
+    frozen = extractor(network, 96, 48)
+    together = frozen.describe(mixed, np.arange(4))
+    for row in range(4):
+        np.testing.assert_array_equal(frozen.describe(mixed, np.array([row]))[0], together[row])
+
+
+def test_a_network_with_other_weights_or_another_side_has_another_key(network):
+    keras = load_keras()
+    other = keras.models.clone_model(network)
+    keys = [extractor(network).key, extractor(other).key, extractor(network, 64).key,
+            extractor(network, with_mirror=True).key]
+    assert len(set(keys)) == 4
+    assert extractor(network).key == keys[0]

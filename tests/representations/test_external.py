@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from audit.errors import UsageError
-from audit.imagestore import TensorStore
+from audit.imagestore import Looks, TensorStore
 from audit.representations.external import GivenEmbeddings, read_probabilities
 
 IDS = pd.Series([f"cat/{row}.jpg" for row in range(4)])
@@ -88,7 +88,7 @@ def test_embeddings_are_looked_up_by_row(kind, tmp_path):
         write(tmp_path, table.iloc[::-1], kind).rename(path)
     told = []
     given = GivenEmbeddings(path, IDS)
-    found = given.embed(TensorStore(path, 4, 48), np.array([2, 0, 1]), 0, told.append).rows
+    found = given.embed(Looks(TensorStore(path, 4, 48)), np.array([2, 0, 1]), 0, told.append).rows
     own = values[[2, 0, 1]]
     expected = (own - own.mean(axis=0)) / own.std(axis=0)
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -128,7 +128,7 @@ def test_a_readable_image_without_an_embedding_is_refused(bad, tmp_path):
     np.save(tmp_path / "e.npy", values)
     given = GivenEmbeddings(tmp_path / "e.npy", IDS)
     with pytest.raises(UsageError, match=r'1 have none, such as "cat/1.jpg"'):
-        given.embed(TensorStore(tmp_path, 4, 48), np.array([0, 1, 2]), 0, lambda _: None)
+        given.embed(Looks(TensorStore(tmp_path, 4, 48)), np.array([0, 1, 2]), 0, lambda _: None)
 
 
 def test_a_table_with_nothing_but_names_holds_no_embeddings(tmp_path):
