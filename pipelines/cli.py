@@ -49,6 +49,8 @@ def run(
     ray_address: Annotated[str | None, typer.Option(
         help="Of a running Ray cluster; without it, --engine ray starts one on this machine.",
     )] = None,
+    runtime: Annotated[str, typer.Option(
+        help="What runs the network: auto, tensorflow or openvino.")] = "auto",
     pred_probs: Annotated[Path | None, typer.Option(
         help="Out-of-fold probabilities of your own model: image_id and one column a class.",
     )] = None,
@@ -78,7 +80,7 @@ def run(
             data=data, out=out, labels=labels, label_column=label_column, backbone=backbone,
             effort=effort, folds=folds, seed=seed,
             workers=workers if workers is not None else available_cores(), engine=engine,
-            ray_address=ray_address,
+            ray_address=ray_address, runtime=runtime,
             pred_probs=pred_probs, embeddings=embeddings, hold_out=hold_out, cache=not no_cache,
             thresholds=thresholds, disabled=disabled)
         finished = audit_dataset(settings, Stages(Console(stderr=True)))

@@ -23,6 +23,7 @@ import audit
 from audit.cache import Store, cache_bound, cache_folder, key_of
 from audit.image_results import ImageResult
 from audit.measures import extension_of
+from audit.representations import choose_runtime, runtime_kind
 from audit.row_order import content_order
 
 if TYPE_CHECKING:
@@ -240,7 +241,8 @@ class Past:
         facts = list(told)
         rows = [facts[row] for row in order]
         return key_of(_program(), json.dumps(rows), asked.backbone, asked.effort,
-                      asked.folds, asked.seed, *_weights(asked.backbone))
+                      asked.folds, asked.seed, *_weights(asked.backbone),
+                      runtime_kind(choose_runtime(asked.runtime, len(rows))))
 
     def _load(self, kind: str, key: bytes | None) -> Any:
         if self.store is None or key is None:

@@ -16,6 +16,7 @@ from audit.representations import (
     AUTO,
     PATCHES,
     choose_backbone,
+    choose_runtime,
     find_effort,
     given_embeddings,
 )
@@ -165,5 +166,6 @@ def _backbone(settings: Settings, ingested: Ingested, stages: Stages,
     trains = len(set(ingested.manifest["given_label"])) > 1
     if settings.backbone == AUTO and (settings.pred_probs is not None or not trains):
         return choose_backbone(PATCHES, effort, stages.say)
+    runtime = choose_runtime(settings.runtime, len(ingested.manifest))
     with stages.stage("loading the network"):
-        return choose_backbone(settings.backbone, effort, stages.say)
+        return choose_backbone(settings.backbone, effort, stages.say, runtime)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from audit.errors import UsageError
-from audit.representations import DEFAULT_EFFORT, find_effort
+from audit.representations import DEFAULT_EFFORT, RUNTIMES, choose_runtime, find_effort
 from pipelines.seed import LEAST_FOLDS, MOST_FOLDS, check_seed
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
+AUTO_RUNTIME = RUNTIMES[0]
 
 
 def available_cores() -> int:
@@ -44,6 +45,7 @@ class Settings:
     workers: int = field(default_factory=available_cores)
     engine: str = LOCAL
     ray_address: str | None = None
+    runtime: str = AUTO_RUNTIME
     pred_probs: Path | None = None
     embeddings: Path | None = None
     hold_out: str | None = None
@@ -63,6 +65,7 @@ class Settings:
         if self.engine not in ENGINES:
             raise UsageError(f'--engine must be {" or ".join(ENGINES)}. Got "{self.engine}" '
                              "instead.")
+        choose_runtime(self.runtime, 0)
         if self.ray_address is not None and self.engine != RAY:
             raise UsageError("--ray-address goes with --engine ray. Give both, or neither.")
         if self.engine == RAY and find_effort(self.effort).fine_tunes:
@@ -82,7 +85,7 @@ class Settings:
             "label_column": self.label_column, "backbone": self.backbone,
             "effort": self.effort, "folds": self.folds,
             "seed": self.seed, "workers": self.workers, "engine": self.engine,
-            "ray_address": self.ray_address,
+            "ray_address": self.ray_address, "runtime": self.runtime,
             "pred_probs": _text(self.pred_probs), "embeddings": _text(self.embeddings),
             "hold_out": self.hold_out,
             "thresholds": {code: dict(values) for code, values in self.thresholds.items()},

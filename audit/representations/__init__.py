@@ -15,6 +15,7 @@ from audit.representations.embed import laid_out, rows_of
 from audit.representations.external import read_probabilities
 from audit.representations.folds import Folds, assign_folds, group_together
 from audit.representations.head import cross_validate_head
+from audit.representations.inference import RUNTIMES, choose_runtime, runtime_kind
 from audit.representations.neighbours import nearest
 from audit.representations.networks import SMALL_PICTURE, Extractor
 from audit.representations.pretrained import load_pretrained, weights_on_disk
@@ -22,9 +23,11 @@ from audit.representations.progress import STEPS
 from audit.representations.refit import Refits
 
 __all__ = [
-    "AUTO", "DEFAULT_EFFORT", "DEFAULT_PRETRAINED", "EFFORTS", "PATCHES", "SMALL_PICTURE",
-    "STEPS", "Backbone", "Effort", "Extractor", "Folds", "Refits", "assign_folds",
-    "choose_backbone", "cross_validate", "cross_validate_head", "find_effort", "find_pairs",
-    "given_embeddings", "group_together", "laid_out", "load_pretrained", "nearest",
-    "read_probabilities", "rows_of", "sets_of", "weights_on_disk",
+    "AUTO", "DEFAULT_EFFORT", "DEFAULT_PRETRAINED", "EFFORTS", "PATCHES", "RUNTIMES",
+    "SMALL_PICTURE", "STEPS", "Backbone", "Effort", "Extractor", "Folds", "Refits",
+    "assign_folds", "choose_backbone", "choose_runtime", "cross_validate",
+    "cross_validate_head", "find_effort", "find_pairs", "given_embeddings", "group_together",
+    "laid_out", "load_pretrained", "nearest", "read_probabilities", "rows_of", "runtime_kind",
+    "sets_of",
+    "weights_on_disk",
 ]

@@ -12,6 +12,7 @@ from audit.representations.effort import find_effort
 from audit.representations.embed import Embeddings, embed
 from audit.representations.external import GivenEmbeddings
 from audit.representations.fine_tune import FineTuner
+from audit.representations.inference import TENSORFLOW
 from audit.representations.networks import SMALL_PICTURE, Extractor, NetworkDescriber
 from audit.representations.own_network import is_own_network, load_own_network, side_of
 from audit.representations.patches import SIDE, PatchDescriber
@@ -86,7 +87,7 @@ class DescribedPictures:
 
 
 def choose_backbone(name: str, effort: Effort, say: Callable[[str], None],
-                    ) -> tuple[Backbone, tuple[str, ...]]:
+                    runtime: str = TENSORFLOW) -> tuple[Backbone, tuple[str, ...]]:
     """The backbone of that name, and what the user should know about the choice.
 
     `auto` is the pretrained network where its weights are on disk or can be downloaded, and
@@ -100,14 +101,14 @@ def choose_backbone(name: str, effort: Effort, say: Callable[[str], None],
     if is_own_network(name):
         note = (f"--backbone {name}: what it was trained on matters. If it has learned the labels "
                 "of these images, it vouches for the wrong ones too.")
-        return _own(name, effort), (note,)
+        return _own(name, effort, runtime), (note,)
     if name != AUTO:
-        return _pretrained(name, effort, say), ()
+        return _pretrained(name, effort, say, runtime), ()
     try:
         note = (f"--backbone auto took {DEFAULT_PRETRAINED}, whose weights are at hand, beside "
                 "patches learned from your images, which finds most. Patches alone (--backbone "
                 "patches) take half the time and find less (docs/effort.md has figures).")
-        return _pretrained(DEFAULT_PRETRAINED, effort, say), (note,)
+        return _pretrained(DEFAULT_PRETRAINED, effort, say, runtime), (note,)
     except WeightsUnavailableError:
         note = (f"--backbone auto took patches learned from your images: the pretrained weights of "
                 f"{DEFAULT_PRETRAINED} are neither on disk nor reachable. In photos that finds "
@@ -127,9 +128,9 @@ def given_embeddings(path: Path, image_ids: pd.Series) -> Backbone:
 
 
 @cache
-def extractor_of(name: str, effort: str) -> Extractor:
+def extractor_of(name: str, effort: str, runtime: str) -> Extractor:
     """The network of a backbone at an effort, built once a process."""
-    found = choose_backbone(name, find_effort(effort), lambda _: None)[0].extractor
+    found = choose_backbone(name, find_effort(effort), lambda _: None, runtime)[0].extractor
     if found is None:
         raise UsageError(f"--backbone {name} has no network.")
     return found
@@ -145,12 +146,12 @@ def _patches(effort: Effort) -> DescribedPictures:
         SIDE, (PatchDescriber(effort.filters),))
 
 
-def _own(name: str, effort: Effort) -> DescribedPictures:
+def _own(name: str, effort: Effort, runtime: str) -> DescribedPictures:
     network = load_own_network(name)
     side = side_of(network, name, effort.side)
     small = side_of(network, name, effort.small_side)
     extractor = Extractor(network, _as_they_are, side, small, with_mirror=effort.with_mirror,
-                          recipe=(extractor_of, (name, effort.name)),
+                          runtime=runtime, recipe=(extractor_of, (name, effort.name, runtime)),
                           # What a function of the user's computes may change with what it imports.
                           salt="" if name.endswith(".keras") else uuid4().hex)
     return DescribedPictures(
@@ -161,11 +162,13 @@ def _own(name: str, effort: Effort) -> DescribedPictures:
         if effort.fine_tunes else None)
 
 
-def _pretrained(name: str, effort: Effort, say: Callable[[str], None]) -> DescribedPictures:
+def _pretrained(name: str, effort: Effort, say: Callable[[str], None], runtime: str,
+                ) -> DescribedPictures:
     loaded = load_pretrained(name, say)
     extractor = Extractor(loaded.network, loaded.preprocess, effort.side, effort.small_side,
                           with_mirror=effort.with_mirror,
-                          recipe=(extractor_of, (loaded.name, effort.name)))
+                          runtime=runtime,
+                          recipe=(extractor_of, (loaded.name, effort.name, runtime)))
     return DescribedPictures(
         loaded.name, f"{loaded.name} (ImageNet), frozen, at "
                      f"{_sides(effort.side, effort.small_side)}, with {effort.beside} patches "

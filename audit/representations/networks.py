@@ -10,6 +10,7 @@ import numpy as np
 
 from audit.feature_maps import feature_maps
 from audit.keras_runtime import load_keras
+from audit.representations.inference import TENSORFLOW, runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,8 +30,6 @@ accuracy by 2 to 6 points on three data sets, at no cost: they are computed anyw
 SMALL_PICTURE = 64
 """Pictures of at most so many pixels are small: they are shown at a smaller side."""
 
-BATCH = 64
-
 
 class Extractor:
     """A frozen network as a function of one picture: what it says hangs on no other picture.
@@ -39,7 +38,7 @@ class Extractor:
     """
 
     def __init__(self, network: Any, preprocess: Callable[[Any], Any], size: int,
-                 small_size: int, *, with_mirror: bool,
+                 small_size: int, *, with_mirror: bool, runtime: str = TENSORFLOW,
                  recipe: tuple[Callable[..., Extractor], tuple[str, ...]] | None = None,
                  salt: str = "") -> None:
         """Wrap a built network without its top.
@@ -50,6 +49,7 @@ class Extractor:
             size: side in pixels at which it is shown pictures.
             small_size: the same, if they are small.
             with_mirror: average with the mirror image: twice the time, a little better.
+            runtime: what runs the network.
             recipe: what builds the same again, and its arguments.
             salt: told apart by, beside what can be read off the network.
         """
@@ -62,6 +62,7 @@ class Extractor:
         self._small_size = small_size
         self._with_mirror = with_mirror
         self._recipe = recipe
+        self._runner = runner(self._network, runtime)
         self._salt = salt
         self.widths = tuple(int(one.shape[-1]) for one in pooled)
         """Activations of each scale."""
@@ -85,7 +86,7 @@ class Extractor:
         for number, part in enumerate([self._network, *self._network.layers]):
             structure = structure.replace(f'"{part.name}"', f'"{number}"')
         digest.update(repr((structure, self._preprocess.__module__, self._size, self._small_size,
-                            self._with_mirror, self._salt)).encode())
+                            self._with_mirror, self._runner.kind, self._salt)).encode())
         for weights in self._network.get_weights():
             digest.update(np.ascontiguousarray(weights).data)
         return digest.hexdigest()
@@ -101,25 +102,19 @@ class Extractor:
         are_small = pictures.sides(rows) <= SMALL_PICTURE
         for side, some in ((self._small_size, np.flatnonzero(are_small)),
                            (self._size, np.flatnonzero(~are_small))):
-            for start in range(0, len(some), BATCH):
-                batch = some[start:start + BATCH]
-                shown = np.zeros((BATCH, side, side, 3), np.float32)
+            for start in range(0, len(some), self._runner.batch):
+                batch = some[start:start + self._runner.batch]
+                shown = np.zeros((self._runner.batch, side, side, 3), np.float32)
                 shown[:len(batch)] = pictures.read(rows[batch], side)
                 found[batch] = self._activations(self._preprocess(shown))[:len(batch)]
                 advance(len(batch))
         return found
 
     def _activations(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        plain = self._once(pictures)
+        plain = self._runner.run(pictures)
         if not self._with_mirror:
             return plain
-        return np.asarray(np.float32(0.5) * (plain + self._once(pictures[:, :, ::-1])))
-
-    def _once(self, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = self._network.predict_on_batch(pictures)
-        if not isinstance(found, list | tuple):  # one scale: no list
-            return np.asarray(found, np.float32)
-        return np.concatenate(list(found), axis=1)
+        return np.asarray(np.float32(0.5) * (plain + self._runner.run(pictures[:, :, ::-1])))
 
 
 class NetworkDescriber:

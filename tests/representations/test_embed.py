@@ -9,7 +9,8 @@ from sklearn.model_selection import cross_val_score
 from audit.imagestore import Looks, TensorStore
 from audit.keras_runtime import load_keras
 from audit.representations.embed import embed
-from audit.representations.networks import BATCH, Extractor, NetworkDescriber
+from audit.representations.inference import BATCH
+from audit.representations.networks import Extractor, NetworkDescriber
 from audit.representations.patches import SIDE, PatchDescriber
 
 COUNT = 300
