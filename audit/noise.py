@@ -27,6 +27,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 RATE_PRIOR = 0.2
@@ -44,6 +46,10 @@ ROUNDS = 20
 FIRST_SHARE = 0.1
 FITTED_AT_MOST = 5_000
 """Images that the parameters are fitted on; the posterior is of all."""
+
+_AT_ONCE = 65_536
+"""Images whose probabilities are computed at once: intermediate results take several times the
+memory of the scores."""
 
 _LOG_RANGE = (-3.0, 5.0)
 _TINY = 1e-12
@@ -95,7 +101,8 @@ def fit_label_noise(scores: NDArray[np.floating], labels: NDArray[np.int64]) -> 
         posterior, _ = _bayes(fitted, own, transitions, sharpness)
         transitions = _transitions(posterior, own)
     _, likelihood = _bayes(fitted, own, transitions, sharpness)
-    posterior, _ = _bayes(np.asarray(scores, np.float64), labels, transitions, sharpness)
+    posterior = _by_rows(lambda part, own: _bayes(part, own, transitions, sharpness)[0],
+                         scores, labels)
     wrong = 1 - posterior[np.arange(len(labels)), labels]
     return LabelNoise(posterior, wrong, float(wrong.mean()) if len(wrong) else 0.0, likelihood,
                       sharpness)
@@ -108,11 +115,23 @@ def temperature_scaled(scores: NDArray[np.floating], labels: NDArray[np.int64],
     Temperature scaling of Guo et al., "On calibration of modern neural networks" (2017). The
     scores are out of fold, and one number is fitted to all of them.
     """
-    precise = np.asarray(scores, np.float64)
     even = np.eye(scores.shape[1])
     stride = -(-len(labels) // FITTED_AT_MOST)
-    sharpness = _sharpest(precise[::stride], labels[::stride], even, *_LOG_RANGE)
-    return _softmax(sharpness * precise)
+    sharpness = _sharpest(np.asarray(scores[::stride], np.float64), labels[::stride], even,
+                          *_LOG_RANGE)
+    return _by_rows(lambda part, _: _softmax(sharpness * part), scores, labels)
+
+
+def _by_rows(compute: Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]],
+             scores: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Probabilities `(n, c)` that are computed of scores and labels, some rows at a time."""
+    if len(labels) <= _AT_ONCE:
+        return compute(np.asarray(scores, np.float64), labels)
+    found = np.empty(scores.shape)
+    for rows in np.array_split(np.arange(len(labels)), -(-len(labels) // _AT_ONCE)):
+        part = slice(rows[0], rows[-1] + 1)
+        found[part] = compute(np.asarray(scores[part], np.float64), labels[part])
+    return found
 
 
 def _even(classes: int, share: float) -> NDArray[np.float64]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from audit.types import CheckResult, Evidence, Gain, Ingested
 
+_ROWS = 65_536
+
 
 def images_table(evidence: Evidence, results: Sequence[CheckResult]) -> pd.DataFrame:
     """One row an image: labels first, then a flag and a score for each image check.
@@ -45,9 +47,14 @@ def predicted_labels(evidence: Evidence) -> list[str]:
     if evidence.cross_validation is None:
         return [""] * len(evidence.images)
     probabilities = evidence.cross_validation.probabilities
-    known = np.isfinite(probabilities).all(axis=1)
-    best = np.where(known, np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1), -1)
-    return [evidence.classes[column] if column >= 0 else "" for column in best]
+    names = np.array([*evidence.classes, ""], object)
+    predicted: list[str] = []
+    for start in range(0, len(probabilities), _ROWS):
+        part = probabilities[start:start + _ROWS]
+        known = np.isfinite(part).all(axis=1)
+        best = np.where(known, np.nan_to_num(part, nan=-1.0).argmax(axis=1), -1)
+        predicted += names[best].tolist()
+    return predicted
 
 
 def findings_table(results: Sequence[CheckResult], causes: Sequence[Cause] = ()) -> pd.DataFrame:

@@ -11,13 +11,13 @@ import io
 import json
 import os
 import shutil
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -78,18 +78,23 @@ class RunDir:
 
     def write(self, name: str, content: bytes) -> Path:
         """Write one file atomically."""
+        with self._opened(name) as file:
+            file.write(content)
+        return self.path / name
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[BinaryIO]:
+        """A file to be written piece by piece, there under its name only when it is whole."""
         self.path.mkdir(parents=True, exist_ok=True)
-        target = self.path / name
         temporary = self.path / f".{name}.{os.getpid()}.tmp"
         try:
             with temporary.open("wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(target)
+            temporary.replace(self.path / name)
         finally:
             temporary.unlink(missing_ok=True)
-        return target
 
     def write_json(self, name: str, content: object) -> Path:
         """Write JSON, indented, with NaN as null."""
@@ -98,9 +103,8 @@ class RunDir:
 
     def write_table(self, stem: str, table: pd.DataFrame, *, csv: bool = True) -> None:
         """Write `stem.parquet` and, unless told not to, `stem.csv`."""
-        buffer = io.BytesIO()
-        table.to_parquet(buffer, index=False)
-        self.write(f"{stem}.parquet", buffer.getvalue())
+        with self._opened(f"{stem}.parquet") as file:
+            table.to_parquet(file, index=False)
         if csv:
             self.write(f"{stem}.csv", _encoded(safe_csv(table)))
 
@@ -111,13 +115,12 @@ class RunDir:
         The array is not copied whole for that.
         """
         rows = np.arange(len(array)) if rows is None else rows
-        buffer = io.BytesIO()
         about = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False,
                  "shape": (len(rows), *array.shape[1:])}
-        np.lib.format.write_array_header_2_0(buffer, about)
-        for begin in range(0, len(rows), _AT_ONCE):
-            buffer.write(array[rows[begin:begin + _AT_ONCE]].tobytes())
-        self.write(name, buffer.getvalue())
+        with self._opened(name) as file:
+            np.lib.format.write_array_header_2_0(file, about)
+            for begin in range(0, len(rows), _AT_ONCE):
+                file.write(array[rows[begin:begin + _AT_ONCE]].tobytes())
 
     def write_arrays(self, name: str, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Write a `.npz` file."""

@@ -1,6 +1,6 @@
 """Audits that are killed (SIGKILL) at random moments, and then run again: do they find the same?
 
-    python -m benchmarks.kill_audits FOLDER [--kills 10] [--seed 0] [-- options of audit run]
+    python -m benchmarks.kill_audits FOLDER [--kills 10] [--seed 0] [--options "--effort low"]
 
 An unbroken audit first, with a cache of its own. Then, for each kill, an audit with an empty cache
 is killed at a random moment of the time the unbroken one took, and the same command is given
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("options", nargs="*")
+    parser.add_argument("--options", type=shlex.split, default=[], help="of audit run")
     given = parser.parse_args()
     moments = random.Random(given.seed)
     failed = 0

@@ -1,6 +1,6 @@
 """Images a second: our measuring against CleanVision, on the same folders, in one run, in turn.
 
-    make bench ARGS="FOLDER [FOLDER ...] [--rounds 3] [--workers 2]"
+    make bench ARGS="FOLDER [FOLDER ...] [--rounds 3] [--workers 2] [--decode-limit]"
 
 Without a folder, the demo's digits. Ours starts its workers, reads, verifies, hashes and measures
 each image, and writes its thumbnail and its tensor for the model; CleanVision looks for all its
@@ -18,9 +18,12 @@ import platform
 import statistics
 import tempfile
 import time
+from functools import partial
+from multiprocessing import Pool
 from pathlib import Path
 
 import pandas as pd
+import simplejpeg
 
 from audit import tables
 from audit.engines import map_isolated
@@ -81,13 +84,33 @@ def measure_cleanvision(folder: Path, workers: int, times: dict[str, float]) -> 
     times["cleanvision cpu"] = cpu_seconds() - cpu_begun
 
 
-def compare(folder: Path, rounds: int, workers: int) -> None:
+def read_and_decode(path: str, part: int) -> int:
+    """What no pass over a photo can do without: at full size, or at a half of it."""
+    data = Path(path).read_bytes()
+    height, width, _, _ = simplejpeg.decode_jpeg_header(data)
+    return len(simplejpeg.decode_jpeg(data, "RGB", min_height=-(-height // part),
+                                      min_width=-(-width // part)))
+
+
+def decode_limit(folder: Path, workers: int, part: int) -> float:
+    """Images a second of nothing but reading and decoding, with as many processes."""
+    paths = images_of(folder)
+    with Pool(workers) as pool:
+        pool.map(partial(read_and_decode, part=part), paths[:workers], chunksize=1)  # is started
+        begun = time.perf_counter()
+        pool.map(partial(read_and_decode, part=part), paths, chunksize=64)
+        return len(paths) / (time.perf_counter() - begun)
+
+
+def compare(folder: Path, rounds: int, workers: int, *, with_limit: bool) -> None:
     count = len(images_of(folder))
     measured = []
     for _ in range(rounds):
         times: dict[str, float] = {}
         measure_ours(folder, workers, times)
         measure_cleanvision(folder, workers, times)
+        if with_limit:
+            times |= {f"limit {part}": decode_limit(folder, workers, part) for part in (1, 2)}
         measured.append(times)
     table = pd.DataFrame(measured)
     load = "/".join(f"{value:.1f}" for value in os.getloadavg())
@@ -101,6 +124,10 @@ def compare(folder: Path, rounds: int, workers: int) -> None:
     print(f"  ratio       {best:8.1f} of the best {statistics.median(ratios):9.1f} median")
     cpu_ratio = statistics.median(table["cleanvision cpu"] / table["image-audit cpu"])
     print(f"  ratio of the processors' time {cpu_ratio:.1f} median")
+    for part in (1, 2) if with_limit else ():
+        limit = table[f"limit {part}"]
+        print(f"  reading and decoding alone at 1/{part}: {limit.median():.0f} images/s; ours is "
+              f"{statistics.median(count / table['image-audit'] / limit):.0%} of it, median")
     confirmed = table["image-audit"] + table["confirming"]
     print(f"  with near duplicates confirmed on pixels (+{table['confirming'].median():.2f} s): "
           f"ratio {statistics.median(table['cleanvision'] / confirmed):.1f} median", flush=True)
@@ -111,6 +138,8 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--decode-limit", action="store_true",
+                        help="measure reading and decoding alone too (JPEG only)")
     given = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as temporary:
@@ -123,7 +152,7 @@ def main() -> None:
                 empty.unlink()
             given.folders = [folder]
         for folder in given.folders:
-            compare(folder, given.rounds, given.workers)
+            compare(folder, given.rounds, given.workers, with_limit=given.decode_limit)
 
 
 if __name__ == "__main__":

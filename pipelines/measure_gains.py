@@ -84,7 +84,7 @@ class Experiments:
             found.append(("too_few_images", more_images))
         tested = self.believed[self.rows]
         by_class = evidence.images["given_label"][self.believed].value_counts().reindex(
-            evidence.classes, fill_value=0).to_numpy(np.int64)
+            list(evidence.classes), fill_value=0).to_numpy().astype(np.int64)
         if not wanted or not tested.any():
             return without_the_unseen(best_gains(found), by_class)
         before, *answers = self.refits.hits([

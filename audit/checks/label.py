@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from audit.checks._confident_joint import ConfidentJoint
 from audit.checks._findings import finding, findings_table, images_word, score_table
 from audit.checks._signal import NEEDS_SIGNAL, measure_signal, require_signal, scored_labels
 from audit.intervals import DEVIATIONS_90
@@ -50,9 +51,6 @@ META = CheckMeta(
 BOOTSTRAPS = 100
 CUT_OFFS = (1, 2, 5, 10, 20)
 _TINY = 1e-12
-_TOLERANCE = 1e-6
-_LEAST_THRESHOLD = 2e-6
-"""Both as in `cleanlab.count`, so that the estimate and the flags agree."""
 
 
 def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
@@ -62,7 +60,7 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
     require_signal(signal, thresholds["p_value"])
     noise = _fit(probabilities, labels)
     is_issue, quality = _issues(noise, labels)
-    repeats = _repeats(evidence, rows, labels)
+    repeats = _repeats(evidence, classes, rows, labels)
     recurred = np.sum(repeats, axis=0) if repeats else np.zeros(len(rows))
 
     score = np.full(len(evidence.images), np.nan)
@@ -95,8 +93,9 @@ def check(evidence: Evidence, thresholds: Mapping[str, float]) -> Outcome:
             "noise_by_class": {name: round(share, 6) for name, share in noise_by_class.items()}})
 
 
-def _fit(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> LabelNoise:
-    return fit_label_noise(np.log(probabilities + _TINY), labels)
+def _fit(probabilities: NDArray[np.floating], labels: NDArray[np.int64]) -> LabelNoise:
+    scores = np.asarray(probabilities, np.float64) + _TINY
+    return fit_label_noise(np.log(scores, out=scores), labels)
 
 
 def _issues(noise: LabelNoise, labels: NDArray[np.int64],
@@ -112,13 +111,13 @@ def _issues(noise: LabelNoise, labels: NDArray[np.int64],
     return is_issue, get_label_quality_scores(labels, noise.posterior, method="self_confidence")
 
 
-def _repeats(evidence: Evidence, rows: NDArray[np.int64], labels: NDArray[np.int64],
-             ) -> list[NDArray[np.bool_]]:
+def _repeats(evidence: Evidence, classes: tuple[str, ...], rows: NDArray[np.int64],
+             labels: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
     """Flags of each cross-validation alone, where there was more than one."""
     validation = evidence.cross_validation
     if validation is None or len(validation.repeats) < 2:  # noqa: PLR2004 - no repeat of one
         return []
-    used = [evidence.classes.index(name) for name in scored_labels(evidence)[3]]
+    used = [evidence.classes.index(name) for name in classes]
     return [_issues(_fit(probabilities[rows[:, None], used], labels), labels)[0]
             for probabilities in validation.repeats]
 
@@ -173,32 +172,7 @@ def _confident_learning_bound(labels: NDArray[np.int64], probabilities: NDArray[
                               seed: int) -> float:
     """95th percentile of confident learning's share of wrong labels, over bootstrap samples."""
     random = np.random.default_rng(seed)
-    samples = []
-    for _ in range(BOOTSTRAPS):
-        chosen = random.integers(0, len(labels), len(labels))
-        samples.append(_off_diagonal(labels[chosen], probabilities[chosen]))
-    return float(np.percentile(samples, 95))
-
-
-def _off_diagonal(labels: NDArray[np.int64], probabilities: NDArray[np.float64],
-                  ) -> float:
-    """Off-diagonal mass of the confident joint of given and true label.
-
-    The confident joint of the paper's equation 1, with rows scaled to the number of given labels
-    (equation 2), as `cleanlab.count.estimate_joint` has it but for its rounding to whole images:
-    an image that is confident of several classes counts for its most probable one, and each class
-    has at least one image on the diagonal. cleanlab is 50 times slower, which a bootstrap feels.
-    """
-    classes = probabilities.shape[1]
-    counts = np.bincount(labels, minlength=classes)
-    own = probabilities[np.arange(len(labels)), labels]
-    thresholds = np.bincount(labels, own, minlength=classes) / np.maximum(counts, 1)
-    thresholds[counts == 0] = np.inf
-    confident = probabilities >= np.maximum(thresholds, _LEAST_THRESHOLD) - _TOLERANCE
-    times = confident.sum(axis=1)
-    guess = np.where(times > 1, probabilities.argmax(axis=1), confident.argmax(axis=1))
-    cells = labels * classes + guess
-    joint = np.bincount(cells[times > 0], minlength=classes**2).reshape(classes, classes)
-    right = np.maximum(np.diag(joint), 1)
-    wrong = 1 - right / (joint.sum(axis=1) - np.diag(joint) + right)
-    return float((wrong * counts).sum() / counts.sum())
+    joint = ConfidentJoint(labels, probabilities)
+    return float(np.percentile([
+        joint.off_diagonal(random.integers(0, len(labels), len(labels)))
+        for _ in range(BOOTSTRAPS)], 95))

@@ -6,6 +6,10 @@ are closer than 0.13 times the median distance to neighbours. They count if the 
 the hash, are eight times closer to each other than an image of this dataset usually is to the
 tenth most like it. Near duplicates always share a fold. The score is 1 minus the lowest such
 correlation of the set.
+
+Where pictures look so much alike that the hashes of more than ten million pairs are that close,
+hashes say little: each is then compared with the ten nearest others only, and of images with one
+hash each with the next four. If comparing would still take minutes, fewer bits may differ.
 """
 
 from __future__ import annotations

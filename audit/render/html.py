@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -16,8 +17,6 @@ from audit.results import predicted_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import pandas as pd
 
     from audit.causes import Cause
     from audit.imagestore import Thumbnails
@@ -117,10 +116,9 @@ class _Gallery:
 
     def __init__(self, evidence: Evidence, thumbnails: Thumbnails) -> None:
         self._thumbnails = thumbnails
-        self._names = evidence.images["image_id"].tolist()
-        self._row_of = {name: row for row, name in enumerate(self._names)}
-        self._given = evidence.images["given_label"].tolist()
-        self._split = evidence.images["split"].tolist()
+        self._row_of = pd.Index(evidence.images["image_id"], dtype=object)
+        self._given = evidence.images["given_label"].to_numpy()
+        self._split = evidence.images["split"].to_numpy()
         self._predicted = predicted_labels(evidence)
         self._sources: dict[int, str] = {}
 
@@ -151,7 +149,7 @@ class _Gallery:
 
     def _card(self, name: str, text: str, score: float, *, with_suggestion: bool = False,
               ) -> dict[str, Any]:
-        row = self._row_of[name]
+        row = int(self._row_of.get_indexer_for([name])[-1])
         return {"name": name, "text": text, "score": score, "source": self._source(row),
                 "given": self._given[row], "split": self._split[row],
                 "predicted": self._predicted[row] if with_suggestion else ""}
@@ -229,12 +227,14 @@ def _heat_map(evidence: Evidence) -> dict[str, Any] | None:
     known = predicted != ""
     if not known.any():
         return None
-    names = _classes_for_map(evidence, given[known], predicted[known])
+    mixed = pd.crosstab(given[known], predicted[known]).reindex(
+        index=evidence.classes, columns=evidence.classes, fill_value=0).to_numpy()
+    shown = _classes_for_map(mixed, evidence.classes)
+    names = [evidence.classes[number] for number in shown]
     table: list[dict[str, Any]] = []
-    for name in names:
-        own = known & (given == name)
-        total = max(int(own.sum()), 1)
-        counts = [int((own & (predicted == other)).sum()) for other in names]
+    for number, name in zip(shown, names, strict=True):
+        total = max(int(mixed[number].sum()), 1)
+        counts = mixed[number, shown].tolist()
         table.append({"name": name, "cells": [
             {"count": count, "share": count / total, "other": other, "is_own": other == name}
             for count, other in zip(counts, names, strict=True)]})
@@ -244,15 +244,20 @@ def _heat_map(evidence: Evidence) -> dict[str, Any] | None:
             "left": len(evidence.classes) - len(names)}
 
 
-def _classes_for_map(evidence: Evidence, given: np.ndarray, predicted: np.ndarray) -> list[str]:
-    """All classes, or those that are mixed up most where there are too many to show."""
-    if len(evidence.classes) <= MOST_CLASSES_IN_MAP:
-        return list(evidence.classes)
-    wrong = given != predicted
-    mixed = {name: int((wrong & ((given == name) | (predicted == name))).sum())
-             for name in evidence.classes}
-    most = sorted(mixed, key=lambda name: -mixed[name])[:MOST_CLASSES_IN_MAP]
-    return sorted(most)
+def _classes_for_map(mixed: np.ndarray, classes: Sequence[str]) -> list[int]:
+    """All classes, or those that are mixed up most where there are too many to show.
+
+    Args:
+        mixed: `(c, c)` images by given and predicted class.
+        classes: their names, sorted.
+
+    Returns:
+        Numbers of the classes, ascending.
+    """
+    if len(classes) <= MOST_CLASSES_IN_MAP:
+        return list(range(len(classes)))
+    wrong = mixed.sum(axis=0) + mixed.sum(axis=1) - 2 * np.diag(mixed)
+    return sorted(np.argsort(-wrong, kind="stable")[:MOST_CLASSES_IN_MAP].tolist())
 
 
 def _check_rows(results: Sequence[CheckResult]) -> list[dict[str, Any]]:

@@ -16,13 +16,15 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from audit import tables
+from audit.representations.hash_pairs import pairs_within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audit.imagestore import TensorStore
     from audit.types import Neighbours
+
+    Rows = NDArray[np.int64]
 
 HASH_RADIUS = 8
 """Bits of 64 by which perceptual hashes of candidates may differ. Measured: 90 % of copies that
@@ -51,6 +53,8 @@ LEAST_CORRELATION_EMBEDDING = 0.80
 _SIDE = 32
 _BACKGROUND_SAMPLE = 1_000
 _BLOCK = 256
+_PAIRS = 8_192
+"""Pairs whose pictures are in memory at once: 128 MiB if no two share one."""
 
 
 def find_pairs(images: pd.DataFrame, tensors: TensorStore, neighbours: Neighbours | None,
@@ -61,20 +65,18 @@ def find_pairs(images: pd.DataFrame, tensors: TensorStore, neighbours: Neighbour
     pairs, so that a thousand copies are a thousand rows. A pair is listed once, by its
     strongest kind.
     """
-    found: dict[tuple[int, int], tuple[str, float]] = {}
     stands_for = np.arange(len(images))  # copies are searched once, by the first of them
+    found = []
     for kind, hashes in (
             ("pixels", images["pixel_hash"]),
             # An empty file, or another without pixels, shows no picture that could be the same.
             ("file", images["file_sha256"].where(images["pixel_hash"] != "", ""))):
-        for row_a, row_b in _identical(hashes):
-            found[row_a, row_b] = kind, 1.0
-            stands_for[row_b] = min(row_a, stands_for[row_b])
-    for row_a, row_b, similarity in _near(images, tensors, neighbours, stands_for):
-        found[row_a, row_b] = "near", similarity
-    return tables.make(tables.PAIRS, (
-        {"row_a": a, "row_b": b, "kind": kind, "similarity": round(similarity, 6)}
-        for (a, b), (kind, similarity) in sorted(found.items())))
+        first, copy = _identical(hashes)
+        stands_for[copy] = np.minimum(first, stands_for[copy])
+        found.append(_table(first, copy, kind, np.ones(len(copy))))
+    found.append(_near(images, tensors, neighbours, stands_for))
+    pairs = pd.concat(found, ignore_index=True).drop_duplicates(["row_a", "row_b"], keep="last")
+    return pairs.sort_values(["row_a", "row_b"], ignore_index=True)
 
 
 def sets_of(pairs: pd.DataFrame, count: int) -> NDArray[np.int64]:
@@ -84,66 +86,75 @@ def sets_of(pairs: pd.DataFrame, count: int) -> NDArray[np.int64]:
     return np.asarray(connected_components(edges, directed=False)[1], np.int64)
 
 
-def _identical(hashes: pd.Series) -> list[tuple[int, int]]:
-    known = hashes[hashes != ""].reset_index()
-    known.columns = pd.Index(["row", "hash"])
-    first = known.groupby("hash")["row"].transform("min")
-    return [(int(a), int(b)) for a, b in zip(first, known["row"], strict=True) if a != b]
+def _table(row_a: Rows, row_b: Rows, kind: str, similarity: NDArray[np.float64]) -> pd.DataFrame:
+    """Pairs of one kind, schema `tables.PAIRS`."""
+    return pd.DataFrame({"row_a": row_a, "row_b": row_b,
+                         "kind": pd.Series(kind, range(len(row_a)), object),
+                         "similarity": similarity})
+
+
+def _identical(hashes: pd.Series) -> tuple[Rows, Rows]:
+    """The first image of each hash, and its later copies, one by one; empty hashes are none."""
+    known = np.flatnonzero(hashes.to_numpy() != "")
+    codes = pd.factorize(hashes.to_numpy(object)[known])[0]  # numbered as they come
+    first = known[np.unique(codes, return_index=True)[1]][codes]
+    later = first != known
+    return first[later], known[later]
 
 
 def _near(images: pd.DataFrame, tensors: TensorStore, neighbours: Neighbours | None,
-          stands_for: NDArray[np.int64]) -> list[tuple[int, int, float]]:
+          stands_for: Rows) -> pd.DataFrame:
     """Near pairs of images that are not flat and no copies of an earlier one."""
-    searched = ((images["perceptual_hash"].to_numpy() != "")
-                & (stands_for == np.arange(len(images))))
+    count = len(images)
+    searched = (images["perceptual_hash"].to_numpy() != "") & (stands_for == np.arange(count))
     readable = np.flatnonzero(searched)
+    nothing = np.empty(0, np.int64)
     if len(readable) < 2:  # noqa: PLR2004 - a pair takes two
-        return []
-    hashes = np.array([int(text, 16) for text in images["perceptual_hash"].iloc[readable]],
+        return _table(nothing, nothing, "near", np.empty(0))
+    hashes = np.array([int(text, 16) for text in images["perceptual_hash"].to_numpy()[readable]],
                       np.uint64)
-    by_hash = [(int(readable[a]), int(readable[b])) for a, b in _within_radius(hashes)]
-    by_embedding = [
-        (min(a, b), max(a, b)) for pair in _close_embeddings(neighbours)
-        for a, b in [stands_for[list(pair)].tolist()] if a != b and searched[a] and searched[b]
-    ] if neighbours is not None else []
-    candidates = dict.fromkeys(by_embedding, LEAST_CORRELATION_EMBEDDING)
-    candidates |= {pair: min(LEAST_CORRELATION, candidates.get(pair, 1.0)) for pair in by_hash}
-    if not candidates:
-        return []
-    limit = 1 - BACKGROUND_SHARE * _background(tensors, readable)
-    needed = np.unique(np.array(list(candidates)))
-    looks = dict(zip(needed.tolist(), _looks(tensors, needed), strict=True))
-    near = []
-    for (a, b), least in sorted(candidates.items()):
-        correlation = float(looks[a] @ looks[b])
-        wanted = max(least, limit) if least == LEAST_CORRELATION else least
-        if correlation >= wanted:
-            near.append((a, b, min(correlation, 1.0)))
-    return near
+    by_hash = [readable[rows] for rows in pairs_within(hashes, HASH_RADIUS)]
+    by_embedding = stands_for[np.stack(_close_embeddings(neighbours))]
+    both = (by_embedding[0] != by_embedding[1]) & searched[by_embedding].all(axis=0)
+    # A pair is one number that sorts as it does; by the embedding as well as by the hash it is
+    # held to what the embedding asks for.
+    codes = [np.minimum(*rows) * count + np.maximum(*rows)
+             for rows in (by_hash, by_embedding[:, both])]
+    candidates = np.union1d(*codes)
+    if not len(candidates):
+        return _table(nothing, nothing, "near", np.empty(0))
+    limit = max(LEAST_CORRELATION, 1 - BACKGROUND_SHARE * _background(tensors, readable))
+    wanted = np.where(np.isin(candidates, codes[1]), LEAST_CORRELATION_EMBEDDING, limit)
+    row_a, row_b = np.divmod(candidates, count)
+    correlation = _correlations(tensors, row_a, row_b)
+    near = correlation >= wanted
+    return _table(row_a[near], row_b[near], "near", np.array(
+        [round(min(one, 1.0), 6) for one in correlation[near].tolist()], float))
 
 
-def _within_radius(hashes: NDArray[np.uint64]) -> list[tuple[int, int]]:
-    """All pairs within `HASH_RADIUS` bits, exactly: a nanosecond a pair, memory bounded."""
-    found = []
-    for start in range(0, len(hashes), _BLOCK):
-        part = hashes[start:start + _BLOCK]
-        rest = hashes[start:]
-        distance = np.bitwise_count(part[:, None] ^ rest[None, :])
-        rows, columns = np.nonzero(distance <= HASH_RADIUS)
-        later = columns > rows
-        found += list(zip((rows[later] + start).tolist(), (columns[later] + start).tolist(),
-                          strict=True))
-    return found
-
-
-def _close_embeddings(neighbours: Neighbours) -> list[tuple[int, int]]:
-    typical = np.nanmedian(neighbours.distances) if neighbours.distances.size else np.nan
+def _close_embeddings(neighbours: Neighbours | None) -> tuple[Rows, Rows]:
+    """Images and those of their neighbours that are far closer than is usual."""
+    nothing = np.empty(0, np.int64)
+    if neighbours is None or not neighbours.distances.size:
+        return nothing, nothing
+    typical = np.nanmedian(neighbours.distances)
     if not np.isfinite(typical):
-        return []
+        return nothing, nothing
     rows, columns = np.nonzero(neighbours.distances < EMBEDDING_SHARE * typical)
-    others = neighbours.rows[rows, columns]
-    return sorted({(min(a, b), max(a, b))
-                   for a, b in zip(rows.tolist(), others.tolist(), strict=True)})
+    return rows, neighbours.rows[rows, columns]
+
+
+def _correlations(tensors: TensorStore, row_a: Rows, row_b: Rows) -> NDArray[np.float64]:
+    """Correlation of the pictures of each pair; of as many pairs at a time as memory is for."""
+    found = np.empty(len(row_a))
+    for start in range(0, len(row_a), _PAIRS):
+        pairs = np.stack([row_a[start:start + _PAIRS], row_b[start:start + _PAIRS]])
+        needed, places = np.unique(pairs, return_inverse=True)
+        looks = _looks(tensors, needed)
+        first, second = places.reshape(pairs.shape)
+        for place, (a, b) in enumerate(zip(first.tolist(), second.tolist(), strict=True), start):
+            found[place] = looks[a] @ looks[b]
+    return found
 
 
 def _looks(tensors: TensorStore, rows: NDArray[np.int64]) -> NDArray[np.float32]:

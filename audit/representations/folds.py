@@ -134,9 +134,11 @@ def _spread(labels: NDArray[np.object_], groups: NDArray[np.int64], fold: NDArra
         groups hold images of other small classes too.
     """
     stuck = set()
-    for label in np.unique(labels):
+    by_label = pd.Series(fold).groupby(labels)
+    in_one_fold = by_label.min() == by_label.max()  # no move makes them more: see `_may_move`
+    for label in in_one_fold.index[in_one_fold]:
         rows = np.flatnonzero(labels == label)
-        if len(np.unique(fold[rows])) > 1:
+        if len(np.unique(fold[rows])) > 1:  # by a move for a class before
             continue
         sizes = pd.Series(groups[np.isin(groups, groups[rows])]).value_counts()
         smallest_first = sorted(sizes.index, key=lambda group: (sizes[group], group))

@@ -7,7 +7,7 @@ import pytest
 from cleanlab.count import compute_confident_joint, estimate_joint
 
 from audit.checks import _signal
-from audit.checks.label import _off_diagonal
+from audit.checks._confident_joint import ConfidentJoint
 from audit.noise import fit_label_noise
 from audit.types import Neighbours
 
@@ -94,7 +94,7 @@ def test_the_upper_estimate_agrees_with_cleanlab(classes, seed):
                                     random.integers(0, classes, 300))]
     probabilities = random.dirichlet(np.full(classes, 0.7), 300) + seed * peak
     probabilities /= probabilities.sum(axis=1, keepdims=True)
-    share = _off_diagonal(labels, probabilities)
+    share = ConfidentJoint(labels, probabilities).off_diagonal(np.arange(300))
 
     counts = np.bincount(labels, minlength=classes)
     joint = compute_confident_joint(labels, probabilities, calibrate=False)

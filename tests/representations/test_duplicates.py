@@ -12,8 +12,9 @@ from sklearn.datasets import load_digits, load_sample_images
 from audit import tables
 from audit.imagestore import TensorStore
 from audit.measures import MeasureImage
-from audit.representations import duplicates
+from audit.representations import duplicates, hash_pairs
 from audit.representations.duplicates import find_pairs, sets_of
+from audit.representations.hash_pairs import pairs_within
 from audit.types import Neighbours
 
 TILE = 160
@@ -160,7 +161,7 @@ def test_distinct_digits_are_left_alone(measured):
 
 
 def test_all_hashes_within_the_radius_are_found_across_blocks(monkeypatch):
-    monkeypatch.setattr(duplicates, "_BLOCK", 16)
+    monkeypatch.setattr(hash_pairs, "_BLOCK", 16)
     random = np.random.default_rng(0)
     seeds = random.integers(0, 2**63, 20, np.uint64)
     flips = [np.uint64(sum(1 << int(bit) for bit in random.choice(64, size, replace=False)))
@@ -169,9 +170,8 @@ def test_all_hashes_within_the_radius_are_found_across_blocks(monkeypatch):
     expected = {(a, b) for a in range(100) for b in range(a + 1, 100)
                 if (int(hashes[a]) ^ int(hashes[b])).bit_count() <= duplicates.HASH_RADIUS}
     assert expected
-    found = duplicates._within_radius(hashes)
-    assert set(found) == expected
-    assert len(found) == len(expected)
+    found = list(zip(*pairs_within(hashes, duplicates.HASH_RADIUS), strict=True))
+    assert found == sorted(expected)
 
 
 def test_the_background_is_that_of_unrelated_pictures(measured, tiles, monkeypatch):
