@@ -26,12 +26,14 @@ from audit.gate.reviewed import LABEL, Reviewed
 from audit.gate.verdict import EXIT_CODES, FAIL, PASS, WARN, Verdict, judge
 from audit.gate.waivers import today_in_utc
 from audit.gate.words import headline, judgement_in_words
+from audit.places import place_of
 from audit.review.agreement import settle
 from audit.review.items import kind_of_set, question_name
 from audit.review.store import REVIEW_FILE, ReviewStore
 
 if TYPE_CHECKING:
     from audit.gate.record import GateRecord
+    from audit.places import Place
     from audit.review.store import Event
 
 _THREADS = 8
@@ -59,7 +61,7 @@ class DatasetRefusedError(AuditError):
 
 
 def gate_run(run: Path, *, policy: Path | None = None, baseline: Path | None = None,
-             data: Path | None = None, fails_on_warning: bool = False) -> Verdict:
+             data: Place | None = None, fails_on_warning: bool = False) -> Verdict:
     """Judge a run by a policy.
 
     Args:
@@ -99,7 +101,8 @@ def assert_dataset(run: Path | str, *, policy: Path | str | None = None,
     """
     if fail_on not in {"error", "warn"}:
         raise UsageError(f'fail_on must be "error" or "warn". Got {fail_on!r} instead.')
-    verdict = gate_run(Path(run), policy=_path(policy), baseline=_path(baseline), data=_path(data),
+    verdict = gate_run(Path(run), policy=_path(policy), baseline=_path(baseline),
+                       data=None if data is None else place_of(data),
                        fails_on_warning=fail_on == "warn")
     if verdict.exit_code:
         raise DatasetRefusedError(verdict)
@@ -161,7 +164,7 @@ def _is_fine(event: Event) -> bool:
     return event.answer == "both" or (event.answer == "keep" and not event.label)
 
 
-def digest_now(record: GateRecord, data: Path) -> str:
+def digest_now(record: GateRecord, data: Place) -> str:
     """The digest of the data as they are now, of the images that a run did not hold out.
 
     Raises:
@@ -173,7 +176,7 @@ def digest_now(record: GateRecord, data: Path) -> str:
 
     source = record.settings
     labels = source.get("labels")
-    manifest = open_dataset(data, None if labels is None else Path(labels),
+    manifest = open_dataset(data, None if labels is None else place_of(labels),
                             source.get("label_column", "label")).manifest
     held_out = record.path / "held_out.parquet"
     if held_out.is_file():
@@ -222,7 +225,7 @@ def verify_blessing(run: Path | str, *, blessing: Path | str | None = None,
     reviewed = read_reviewed(record)
     now = {"policy": rules.digest, "decisions": reviewed.digest,
            "findings": digest_of_files(run),
-           "data": record.digest if data is None else digest_now(record, Path(data))}
+           "data": record.digest if data is None else digest_now(record, place_of(data))}
     for what, one in now.items():
         if one != getattr(found, what):
             raise NotBlessedError(f"the {what} are not those that {path} certified. Audit the data "

@@ -1,5 +1,4 @@
-"""What measuring gave, image by image: as a file of a shard, as an entry of the cache, and
-collected for all images.
+"""What measuring gave of each image: in a file of a shard, in the cache, collected for all.
 
 Pixels do not go on from here: what later stages want of a picture is its measures, a thumbnail, a
 small picture, and what a network says of it.

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from audit.errors import UsageError
+from audit.places import place_of
 from audit.rundir import RUN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from audit.places import Place
 
 
 @dataclass(frozen=True)
 class Source:
     """Where a run found its images: the arguments of `audit.ingest.open_dataset`."""
 
-    data: Path
-    labels: Path | None
+    data: Place
+    labels: Place | None
     label_column: str
 
 
@@ -118,5 +121,5 @@ def _source(about: Mapping[str, Any]) -> Source:
     """Runs of before there was `source` have the paths as they were typed."""
     found = about.get("source") or about["settings"]
     labels = found["labels"]
-    return Source(Path(found["data"]), None if labels is None else Path(labels),
+    return Source(place_of(found["data"]), None if labels is None else place_of(labels),
                   found["label_column"])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+    from audit.places import Place
 
 About = Literal["image", "class", "dataset"]
 Status = Literal["ok", "skipped", "error"]
@@ -20,6 +21,18 @@ Status = Literal["ok", "skipped", "error"]
 
 class NotApplicableError(Exception):
     """Raised by a check that, having looked, has nothing it could say; the text is the reason."""
+
+
+class ListedFile(NamedTuple):
+    """What the listing of a store told of a file, which then needs no request of its own.
+
+    Attributes:
+        bytes: its size; -1 if it was not told.
+        mark: a number that is another when the content is; None where nothing such was told.
+    """
+
+    bytes: int = -1
+    mark: int | None = None
 
 
 @dataclass(frozen=True)
@@ -32,13 +45,15 @@ class Ingested:
         not_counted: path → why the file is no part of the dataset.
         empty_classes: class folders that hold no image.
         notes: sentences the user should read about how the data was understood.
+        listed: path → what was told of it, of images that are in a store and not on a disk.
     """
 
-    root: Path
+    root: Place
     manifest: pd.DataFrame
     not_counted: Mapping[str, str] = field(default_factory=dict)
     empty_classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    listed: Mapping[str, ListedFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,7 +87,7 @@ class CrossValidation:
     folds: NDArray[np.int64]
     training_accuracy: float
     model: str
-    repeats: tuple[NDArray[np.float64], ...] = ()
+    repeats: tuple[NDArray[np.floating], ...] = ()
     chosen: Mapping[str, float] = field(default_factory=dict)
 
 

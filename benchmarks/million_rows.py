@@ -111,9 +111,10 @@ def audit_rows(made: MadeUp, effort_name: str, run: RunDir, clock: Clock) -> dic
     with clock.stage("cross-validating"):
         validation = cross_validate(
             images["given_label"], classes, repeats[:effort.repeats],
-            lambda task, choices: cross_validate_head(
+            lambda tasks, choices: (cross_validate_head(
                 embeddings, task.labels, task.folds, task.classes, SEED + task.repeat,
-                landmarks=effort.landmarks, choices=choices), "a kernel classifier")
+                landmarks=effort.landmarks, choices=choices) for task in tasks),
+            "a kernel classifier")
     evidence = Evidence(images=images, classes=classes, pairs=pairs, neighbours=neighbours,
                         cross_validation=validation, seed=SEED)
     with clock.stage("learning curve"):

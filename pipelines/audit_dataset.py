@@ -6,7 +6,6 @@ back.
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -24,28 +23,28 @@ from audit.causes import found_well, not_checked, rank_causes
 from audit.digest import dataset_digest
 from audit.errors import UsageError
 from audit.gains import trials
-from audit.ingest import hold_out, open_dataset, printable
+from audit.ingest import TABLE_EXTENSIONS, hold_out, open_dataset, printable
 from audit.measures import UNREADABLE
+from audit.places import Url, absolute
 from audit.registry import all_checks, run_checks
 from audit.render import ReportData, render_report
 from audit.representations import (
     STEPS,
     assign_folds,
     cross_validate,
-    cross_validate_head,
     find_effort,
     find_pairs,
     group_together,
     laid_out,
     nearest,
     read_probabilities,
-    rows_of,
     sets_of,
 )
 from audit.results import findings_table, images_table, out_of_fold_accuracy, summarise
 from audit.row_order import back
 from audit.rundir import RunDir
 from audit.types import CrossValidation, Evidence
+from pipelines.fit_folds import FitFolds
 from pipelines.measure_gains import ASSIGNMENTS, Experiments
 from pipelines.open_engine import open_engine
 from pipelines.past import (
@@ -62,8 +61,10 @@ from pipelines.since_before import run_before, since
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from audit.engines import Engine
     from audit.gate.record import GateRecord
     from audit.imagestore import Thumbnails
+    from audit.places import Place
     from audit.representations import Folds
     from audit.types import CheckResult, Gain, Ingested, MeasuredCurve, Neighbours
     from pipelines.progress import Stages
@@ -103,9 +104,9 @@ def audit_dataset(settings: Settings, stages: Stages) -> FinishedRun:
         work = run.work_folder()
         with open_engine(settings, stages) as engine:
             seen = see_images(past, settings, ingested, work, engine, stages)
+            evidence, embeddings, folds, more_notes = _represent(
+                settings, ingested, seen, past, stages, (engine, work))
         images, thumbnails, order = seen.images, seen.thumbnails, seen.order
-        evidence, embeddings, folds, more_notes = _represent(
-            settings, ingested, seen, past, stages)
         experiments = Experiments.prepare(evidence, embeddings, folds,
                                           find_effort(settings.effort))
         evidence = _with_learning_curve(evidence, experiments, seen, past, stages)
@@ -146,7 +147,9 @@ def _hold_out(settings: Settings, ingested: Ingested) -> tuple[Ingested, pd.Data
     return replace(ingested, manifest=audited, notes=(*ingested.notes, note)), held_out
 
 
-def _dataset_name(data: Path) -> str:
+def _dataset_name(data: Place) -> str:
+    if isinstance(data, Url):
+        return printable(data.stem if data.suffix.lower() in TABLE_EXTENSIONS else data.name)
     resolved = data.resolve()
     return printable(resolved.stem if data.is_file() else resolved.name or "dataset")
 
@@ -157,7 +160,9 @@ def _refuse_what_cannot_be_written(settings: Settings, ingested: Ingested, run: 
     Raises:
         UsageError: the results would lie in the data, or a class has a reserved name.
     """
-    if settings.data.is_dir() and run.path.resolve().is_relative_to(settings.data.resolve()):
+    data = settings.data
+    if not isinstance(data, Url) and data.is_dir() and (
+            run.path.resolve().is_relative_to(data.resolve())):
         raise UsageError(f"the results would go to {run.path}, inside the data, and be taken for "
                          "a class the next time. Run elsewhere, or give --out another folder.")
     if (ingested.manifest["given_label"] == "image_id").any():
@@ -166,6 +171,7 @@ def _refuse_what_cannot_be_written(settings: Settings, ingested: Ingested, run: 
 
 
 def _represent(settings: Settings, ingested: Ingested, seen: Seen, past: Past, stages: Stages,
+               place: tuple[Engine, Path],
                ) -> tuple[Evidence, np.ndarray, Sequence[Folds], tuple[str, ...]]:
     """Embeddings, neighbours, duplicate pairs, leak-safe folds, out-of-fold probabilities."""
     images = seen.images
@@ -210,7 +216,7 @@ def _represent(settings: Settings, ingested: Ingested, seen: Seen, past: Past, s
         alike = [one for one in repeats
                  if one is not None and one.not_scorable == folds.not_scorable]
         validation = past.once(PROBABILITIES, seen.fingerprint, lambda: _cross_validate(
-            settings, seen, classes, alike[:effort.repeats], embeddings, mirrored, stages))
+            settings, seen, classes, alike[:effort.repeats], embeddings, mirrored, stages, place))
     return Evidence(
         images=images, classes=classes, empty_classes=ingested.empty_classes, pairs=pairs,
         neighbours=neighbours, cross_validation=validation, missing=missing,
@@ -219,19 +225,15 @@ def _represent(settings: Settings, ingested: Ingested, seen: Seen, past: Past, s
 
 def _cross_validate(settings: Settings, seen: Seen, classes: tuple[str, ...],
                     validated: Sequence[Folds], embeddings: np.ndarray, mirrored: int,
-                    stages: Stages) -> CrossValidation:
+                    stages: Stages, place: tuple[Engine, Path]) -> CrossValidation:
     backbone, tensors = seen.described[0], seen.tensors
     effort = find_effort(settings.effort)
     tuner = backbone.fine_tuner if tensors is not None else None
     with stages.stage("cross-validating", images=int((validated[0].fold >= 0).sum()),
                       steps=STEPS * (len(validated) + (tuner is not None))) as advance:
+        fit = FitFolds(embeddings, settings.seed, mirrored, effort.landmarks, advance)
         return cross_validate(
-            seen.images["given_label"], classes, validated,
-            lambda task, choices: cross_validate_head(
-                rows_of(embeddings, task.rows), task.labels, task.folds, task.classes,
-                settings.seed + task.repeat, advance, optional=mirrored,
-                landmarks=effort.landmarks, choices=choices),
-            backbone.description,
+            seen.images["given_label"], classes, validated, fit.on(*place), backbone.description,
             lambda task: tuner.cross_validate(
                 tensors, task.rows, task.labels, task.folds, task.classes, settings.seed,
                 advance) if tuner is not None and tensors is not None else None)
@@ -323,8 +325,8 @@ def _write(run: RunDir, settings: Settings, backbone: str, ingested: Ingested,
 def _source(settings: Settings) -> dict[str, str | None]:
     """Where the images were found, for `audit fix` to find them again from any folder."""
     labels = settings.labels
-    return {"data": os.path.abspath(settings.data),
-            "labels": None if labels is None else os.path.abspath(labels),
+    return {"data": absolute(settings.data),
+            "labels": None if labels is None else absolute(labels),
             "label_column": settings.label_column}
 
 

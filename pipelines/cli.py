@@ -26,12 +26,13 @@ def main() -> None:
 
 @app.command()
 def run(
-    data: Annotated[Path, typer.Argument(
+    data: Annotated[str, typer.Argument(
         help="Folder with one sub-folder a class (perhaps under train/val/test), or a CSV or "
-             "Parquet table path,label[,split][,group].")],
+             "Parquet table path,label[,split][,group]; or the URL of one, as s3://bucket/photos "
+             "(docs/remote.md).")],
     out: Annotated[Path | None, typer.Option(
         help="Folder for the results. Default: reports/<dataset>/<run id>.")] = None,
-    labels: Annotated[Path | None, typer.Option(
+    labels: Annotated[str | None, typer.Option(
         help="Table to read labels from; its paths are relative to DATA.")] = None,
     label_column: Annotated[str, typer.Option(help="Column of the table with labels.")] = "label",
     backbone: Annotated[str, typer.Option(
@@ -43,7 +44,7 @@ def run(
     folds: Annotated[int, typer.Option(help="Folds of the cross-validation.")] = 5,
     seed: Annotated[int, typer.Option(help="Same data, seed and versions: same findings.")] = 0,
     workers: Annotated[int | None, typer.Option(
-        help="Processes that read images. Default: one a core.")] = None,
+        help="Processes that read images. Default: one a core, of a store four.")] = None,
     engine: Annotated[str, typer.Option(help=(
         "Where images are measured: local, or ray (a cluster; docs/scale.md)."))] = "local",
     ray_address: Annotated[str | None, typer.Option(
@@ -70,22 +71,26 @@ def run(
     with explained(debug=debug):
         from rich.console import Console  # noqa: PLC0415
 
+        from audit.places import place_of  # noqa: PLC0415
         from audit.render import print_summary  # noqa: PLC0415
         from pipelines.audit_dataset import audit_dataset  # noqa: PLC0415
         from pipelines.progress import Stages  # noqa: PLC0415
-        from pipelines.settings import Settings, available_cores, read_config  # noqa: PLC0415
+        from pipelines.settings import Settings, default_workers, read_config  # noqa: PLC0415
 
+        place = place_of(data)
         thresholds, disabled = read_config(config) if config else ({}, frozenset[str]())
         settings = Settings(
-            data=data, out=out, labels=labels, label_column=label_column, backbone=backbone,
+            data=place, out=out, labels=place_of(labels) if labels else None,
+            label_column=label_column, backbone=backbone,
             effort=effort, folds=folds, seed=seed,
-            workers=workers if workers is not None else available_cores(), engine=engine,
+            workers=workers if workers is not None else default_workers(place), engine=engine,
             ray_address=ray_address, runtime=runtime,
             pred_probs=pred_probs, embeddings=embeddings, hold_out=hold_out, cache=not no_cache,
             thresholds=thresholds, disabled=disabled)
         finished = audit_dataset(settings, Stages(Console(stderr=True)))
         print_summary(Console(), finished.report, str(finished.path / "report.html"))
-        _compare_with_planted(data, finished.path)
+        if isinstance(place, Path):
+            _compare_with_planted(place, finished.path)
 
 
 @app.command()
@@ -229,7 +234,7 @@ def review(
 
 @app.command()
 def diagnose(
-    data: Annotated[Path, typer.Argument(
+    data: Annotated[str, typer.Argument(
         help="Folder or table of images, as for audit run, or the folder of a finished run.")],
     model: Annotated[str, typer.Option(
         help="FILE.py:FUNCTION that returns a compiled Keras model (or a model and a dictionary of "
@@ -255,11 +260,17 @@ def diagnose(
     with explained(debug=debug, unfinished="nothing was concluded."):
         from rich.console import Console  # noqa: PLC0415
 
+        from audit.errors import UsageError  # noqa: PLC0415
+        from audit.places import place_of  # noqa: PLC0415
         from pipelines.diagnose_model import DiagnoseSettings, diagnose_model  # noqa: PLC0415
         from pipelines.progress import Stages  # noqa: PLC0415
         from pipelines.tell_diagnosis import tell  # noqa: PLC0415
 
-        settings = DiagnoseSettings(data, model, out, labels, label_column, history, epochs,
+        place = place_of(data)
+        if not isinstance(place, Path):
+            raise UsageError(f"audit diagnose takes a local folder or a run, not {place}. Run "
+                             f"`audit run {place}` first, and give the folder of that run.")
+        settings = DiagnoseSettings(place, model, out, labels, label_column, history, epochs,
                                     batch_size, quick, seed)
         tell(diagnose_model(settings, Stages(Console(stderr=True))), settings,
              Console(highlight=False))
@@ -274,8 +285,9 @@ def gate(
              "policy.")] = None,
     baseline: Annotated[Path | None, typer.Option(
         help="Another run: only what is new or worse counts.")] = None,
-    data: Annotated[Path | None, typer.Option(
-        help="The data as they are now: it is verified that these were audited.")] = None,
+    data: Annotated[str | None, typer.Option(
+        help="The data as they are now, a path or URL: it is verified that these were audited.",
+    )] = None,
     fail_on: Annotated[str, typer.Option(help="error, or warn to fail on warnings too.")] = "error",
     json: Annotated[Path | None, typer.Option(help="Write the verdict for scripts.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, a test a check.")] = None,
@@ -294,6 +306,7 @@ def gate(
     """Stop a training on bad data: 0 pass, 1 policy violated, 3 cannot certify."""
     with explained(debug=debug, unfinished="nothing was certified."):
         from audit.errors import UsageError  # noqa: PLC0415
+        from audit.places import place_of  # noqa: PLC0415
         from pipelines.gate_dataset import (  # noqa: PLC0415
             POLICY_FILE,
             GateOptions,
@@ -309,8 +322,9 @@ def gate(
         if run is None:
             raise UsageError("audit gate needs the folder of a run, as in: audit gate "
                              "reports/photos/latest")
-        options = GateOptions(run, policy, baseline, data, fail_on, json, junit, sarif, markdown,
-                              blessing, bless or blessing is not None, annotate)
+        options = GateOptions(run, policy, baseline, place_of(data) if data else None, fail_on,
+                              json, junit, sarif, markdown, blessing,
+                              bless or blessing is not None, annotate)
         verdict = gate_dataset(options)
         from rich.console import Console  # noqa: PLC0415
 

@@ -27,6 +27,7 @@ from audit.diagnosis.one_batch import OneBatch, learn_one_batch
 from audit.diagnosis.reference import reference
 from audit.diagnosis.subject import Subject, load_subject
 from audit.errors import UsageError
+from audit.places import place_of
 from audit.rundir import RUN_FILE
 from pipelines.audit_dataset import audit_dataset
 from pipelines.diagnosis_images import digits_for, read_images
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from audit.diagnosis.dataset import Images
+    from audit.places import Place
     from pipelines.progress import Stages
 
 MOST_IMAGES, MOST_QUICK = 4_000, 1_500
@@ -204,7 +206,8 @@ def _explore(subject: Subject, images: Images, found: Diagnosis, budget: Budget,
     return Explored(one_batch, steps, others, widths, shuffled, halved, swapped, on_digits)
 
 
-def _source(settings: DiagnoseSettings) -> tuple[dict[str, Any] | None, Path, Path | None, str]:
+def _source(settings: DiagnoseSettings,
+            ) -> tuple[dict[str, Any] | None, Place, Place | None, str]:
     """A summary if there is one, and where the images are."""
     if not (settings.data / RUN_FILE).is_file():
         return None, settings.data, settings.labels, settings.label_column
@@ -213,7 +216,7 @@ def _source(settings: DiagnoseSettings) -> tuple[dict[str, Any] | None, Path, Pa
         summary = json.loads((settings.data / "summary.json").read_text(encoding="utf-8"))
         source = about["source"]
         labels = source["labels"]
-        return (summary, Path(source["data"]), None if labels is None else Path(labels),
+        return (summary, place_of(source["data"]), None if labels is None else place_of(labels),
                 source["label_column"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"the run in {settings.data} cannot be read ({error}). Give the images "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,15 +10,17 @@ from PIL import Image, ImageOps
 from sklearn.datasets import load_digits
 
 from audit.diagnosis.dataset import Images, split
-from audit.errors import UnauditableError
+from audit.errors import UnauditableError, UsageError
 from audit.formats import EXTENSIONS
 from audit.ingest import open_dataset
+from audit.places import is_remote
+from audit.remote import read_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from audit.places import Place
 
 
-def read_images(data: Path, labels: Path | None, column: str, side: int, most: int, seed: int,
+def read_images(data: Place, labels: Place | None, column: str, side: int, most: int, seed: int,
                 ) -> tuple[Images, int]:
     """Read some of the images, squeezed into squares, and put some aside to judge by.
 
@@ -36,11 +39,14 @@ def read_images(data: Path, labels: Path | None, column: str, side: int, most: i
     pictures, given = [], []
     for path, label in zip(manifest["path"], manifest["given_label"], strict=True):
         try:
-            with Image.open(path, formats=list(EXTENSIONS)) as image:
+            file = io.BytesIO(read_file(path)) if is_remote(path) else path
+            with Image.open(file, formats=list(EXTENSIONS)) as image:
                 image.draft("RGB", (side, side))
                 upright = ImageOps.exif_transpose(image).convert("RGB")
                 pictures.append(np.asarray(upright.resize((side, side), Image.Resampling.BOX)))
                 given.append(label)
+        except UsageError:  # a store that does not answer is no fault of the picture
+            raise
         except Exception:  # noqa: BLE001, S112 - whatever a decoder raises; the audit tells of it
             continue
     counts = {name: given.count(name) for name in set(given)}

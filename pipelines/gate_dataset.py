@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from audit.gate.verdict import Judgement, Verdict
+    from audit.places import Place
 
 POLICY_FILE = Path("audit.toml")
 FAIL_ON = ("error", "warn")
@@ -42,7 +43,7 @@ class GateOptions:
     run: Path
     policy: Path | None = None
     baseline: Path | None = None
-    data: Path | None = None
+    data: Place | None = None
     fail_on: str = "error"
     json: Path | None = None
     junit: Path | None = None

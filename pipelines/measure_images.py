@@ -8,6 +8,7 @@ from audit import tables
 from audit.engines import Failure, map_isolated
 from audit.imagestore import TensorStore, Thumbnails, ThumbnailWriter
 from audit.measures import MeasureImage, Measurement, extension_of, failed_measurement
+from audit.places import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,13 +22,21 @@ IMAGE_TIMEOUT_S = 8.0
 """Longest that one image may take to measure before its worker is ended: a whole photo of 89
 megapixels takes 2 s."""
 
+REMOTE_TIMEOUT_S = 120.0
+"""The same for images in a store, with all the times that one is tried again."""
+
+
+def image_timeout_s(paths: Sequence[str]) -> float:
+    """Longest that one of these images may take, in seconds."""
+    return REMOTE_TIMEOUT_S if any(map(is_remote, paths)) else IMAGE_TIMEOUT_S
+
 
 def measure_images(paths: Sequence[str], side: int, workers: int, work: Path, stages: Stages,
                    ) -> tuple[pd.DataFrame, TensorStore, Thumbnails]:
     """Measure the images at `paths`, in their order.
 
     Args:
-        paths: of the files.
+        paths: of the files, or URLs.
         side: in pixels, of the largest pictures to keep for a model.
         workers: processes.
         work: folder for the pictures and the thumbnails.
@@ -41,7 +50,7 @@ def measure_images(paths: Sequence[str], side: int, workers: int, work: Path, st
     rows: list[dict[str, object]] = [{} for _ in paths]
     with stages.stage("measuring", images=len(paths)) as advance:
         for item, answer in map_isolated(MeasureImage(tensors), enumerate(paths), workers=workers,
-                                         timeout_s=IMAGE_TIMEOUT_S):
+                                         timeout_s=image_timeout_s(paths)):
             measurement = measurement_of(*item, answer)
             rows[measurement.row] = measurement.measures
             writer.write(measurement.row, measurement.thumbnail)

@@ -54,6 +54,7 @@ class MeasureShard:
         extractor: the network, if there is one.
         scratch: folder for the shard's own pictures; that for temporary files if not given.
         kept: pictures of all images by the rows of the manifest, where they are wanted later.
+        timeout_s: longest that one image may take.
     """
 
     folder: Path
@@ -61,9 +62,9 @@ class MeasureShard:
     extractor: Extractor | None = None
     scratch: Path | None = None
     kept: TensorStore | None = None
+    timeout_s: float = IMAGE_TIMEOUT_S
 
     each = staticmethod(measure_into)
-    timeout_s = IMAGE_TIMEOUT_S
 
     @property
     def share(self) -> float:

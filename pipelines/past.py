@@ -1,7 +1,8 @@
 """What earlier audits found of the same files and the same data, to be reused.
 
-Three things are kept: the hash of a file by its path, size and time of change; what was measured
-of a file by its hash; and what was found of a whole dataset by the hashes, labels, splits and
+Three things are kept: the hash of a file by its path, size and time of change, or, of one in a
+store, by whatever its listing tells that changes with the content; what was measured of a file by
+its hash; and what was found of a whole dataset by the hashes, labels, splits and
 groups of its images. Keys hold whatever else the result hangs on: settings, versions of the
 libraries, and the source of this project.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +25,17 @@ import audit
 from audit.cache import Store, cache_bound, cache_folder, key_of
 from audit.image_results import ImageResult
 from audit.measures import extension_of
+from audit.places import is_remote
 from audit.representations import choose_runtime, runtime_kind
 from audit.row_order import content_order
+from pipelines.settings import available_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
+    from audit.types import ListedFile
     from pipelines.settings import Settings
 
 SETTLED_NS = 2 * 10**9
@@ -102,7 +107,7 @@ class Past:
     settings: Settings
     reused: list[str] = field(default_factory=list)
     _files: dict[bytes, tuple[int, int]] = field(default_factory=dict)
-    _looked: int = 0
+    _settled: set[bytes] = field(default_factory=set)
 
     @classmethod
     def of(cls, settings: Settings) -> Past:
@@ -115,13 +120,26 @@ class Past:
         """What is wrong with the cache; empty if nothing, or if there is none."""
         return "" if self.store is None else self.store.problem
 
-    def hashes(self, paths: Sequence[str]) -> list[str]:
+    def hashes(self, paths: Sequence[str], listed: Mapping[str, ListedFile]) -> list[str]:
         """SHA-256 of each file that is known to be as it was; empty for the others.
 
         Files are looked at now, before they are read: what changes later is another file.
+
+        Args:
+            paths: of the files, or URLs.
+            listed: what a listing has told of those in a store.
         """
-        self._looked = time.time_ns()
         self._files = {}
+        self._settled = set()
+        self._look_at_stored(listed)
+        self._look_at_disk([path for path in paths if not is_remote(path)])
+        if self.store is None:
+            return [""] * len(paths)
+        known = self.store.hashes((path, *facts) for path, facts in self._files.items())
+        return [known.get(os.fsencode(path), "") for path in paths]
+
+    def _look_at_disk(self, paths: Sequence[str]) -> None:
+        settled = time.time_ns() - SETTLED_NS
         for path in paths:
             encoded = os.fsencode(path)
             try:
@@ -129,10 +147,15 @@ class Past:
             except (OSError, ValueError):
                 continue
             self._files[encoded] = facts.st_size, facts.st_mtime_ns
-        if self.store is None:
-            return [""] * len(paths)
-        known = self.store.hashes((path, *facts) for path, facts in self._files.items())
-        return [known.get(os.fsencode(path), "") for path in paths]
+            if facts.st_mtime_ns < settled:
+                self._settled.add(encoded)
+
+    def _look_at_stored(self, listed: Mapping[str, ListedFile]) -> None:
+        """Files of which nothing was told that changes with them are read each time."""
+        for path, told in listed.items():
+            if told.mark is not None:
+                self._files[os.fsencode(path)] = told.bytes, told.mark
+                self._settled.add(os.fsencode(path))
 
     def keep_hashes(self, paths: Sequence[str], hashes: Sequence[str]) -> None:
         """Keep the hashes of files that were read after `hashes`, but of those just changed."""
@@ -141,9 +164,8 @@ class Past:
         kept = []
         for path, sha in zip(paths, hashes, strict=True):
             encoded = os.fsencode(path)
-            facts = self._files.get(encoded)
-            if sha and facts is not None and facts[1] < self._looked - SETTLED_NS:
-                kept.append((encoded, *facts, sha))
+            if sha and encoded in self._settled:
+                kept.append((encoded, *self._files[encoded], sha))
         self.store.remember(kept)
 
     @property
@@ -242,7 +264,7 @@ class Past:
         rows = [facts[row] for row in order]
         return key_of(_program(), json.dumps(rows), asked.backbone, asked.effort,
                       asked.folds, asked.seed, *_weights(asked.backbone),
-                      runtime_kind(choose_runtime(asked.runtime, len(rows))))
+                      runtime_kind(choose_runtime(asked.runtime, len(rows))), *_machine())
 
     def _load(self, kind: str, key: bytes | None) -> Any:
         if self.store is None or key is None:
@@ -265,6 +287,13 @@ def _program() -> str:
         digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
     digest.update(" ".join(version(name) for name in _LIBRARIES).encode())
     return digest.hexdigest()
+
+
+def _machine() -> list[object]:
+    """What else figures hang on, in their last digits or more: threads, and the index of faiss."""
+    threads = [os.environ.get(name, "") for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")]
+    faiss = version("faiss-cpu") if find_spec("faiss") is not None else ""
+    return [available_cores(), *threads, faiss]
 
 
 def _weights(backbone: str) -> list[str]:

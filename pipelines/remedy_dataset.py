@@ -18,6 +18,7 @@ from rich.text import Text
 from audit import tables
 from audit.errors import UnauditableError, UsageError
 from audit.ingest import TEST, open_dataset, printable
+from audit.places import is_remote
 from audit.remedies import (
     AUTO,
     MODES,
@@ -43,11 +44,14 @@ from audit.stored_run import StoredRun, read_run
 from pipelines.seed import check_seed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
     from rich.console import Console
 
+    from audit.places import Place
+    from audit.types import ListedFile
     from pipelines.progress import Stages
 
 FOLDS = 5
@@ -185,14 +189,15 @@ def find_sources(run: StoredRun) -> pd.DataFrame:
     """
     source = run.source
     for path in (source.data, source.labels):
-        if path is not None and not os.path.exists(path):
+        if path is not None and not is_remote(path) and not os.path.exists(path):
             raise UsageError(f"the data of this run are not there any more: {path} does not exist. "
                              "Put them back, or audit them where they are now.")
     try:
-        manifest = open_dataset(source.data, source.labels, source.label_column).manifest
+        ingested = open_dataset(source.data, source.labels, source.label_column)
     except UnauditableError as error:
         raise UsageError(f"{error} The run audited {len(run.images):,} images there. "
                          "Run the audit again.") from error
+    manifest = ingested.manifest
     facts = ["image_id", "given_label", "split"]
     known = run.images[[*facts, "file_bytes", "group"]]
     if run.held_out is not None:  # nothing is known of them but that they are there
@@ -207,10 +212,24 @@ def find_sources(run: StoredRun) -> pd.DataFrame:
     _refuse(both["image_id"][(both["given_label"] != both["given_label_audited"])
                              | (both["split"] != both["split_audited"])],
             "have another label or split", source.data)
+    _refuse(_of_another_size(both, ingested.listed), "have changed or are gone", source.data)
     return both[["image_id", "path", "file_bytes", "group"]]
 
 
-def _refuse(names: pd.Series, what: str, data: Path) -> None:
+def _of_another_size(images: pd.DataFrame, listed: Mapping[str, ListedFile]) -> pd.Series:
+    """Names of images in a store that are not there, or not of the size that was audited.
+
+    An image that was missing when it was audited has no size.
+    """
+    if not any(map(is_remote, images["path"])):
+        return images["image_id"][:0]
+    differs = [is_remote(path) and size > 0 and (path not in listed or listed[path].bytes
+                                                 not in {size, -1})
+               for path, size in zip(images["path"], images["file_bytes"], strict=True)]
+    return images["image_id"][differs]
+
+
+def _refuse(names: pd.Series, what: str, data: Place) -> None:
     if len(names):
         raise UsageError(f"{data} is not what was audited: {len(names):,} images {what} since, "
                          f"as {min(names)}. Run the audit again.")

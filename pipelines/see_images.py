@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from audit.errors import UsageError
 from audit.image_results import Collector, read_results
 from audit.imagestore import TensorStore
 from audit.measures import hash_of_file
+from audit.places import absolute, is_remote
 from audit.representations import (
     AUTO,
     PATCHES,
@@ -21,6 +21,7 @@ from audit.representations import (
     given_embeddings,
 )
 from audit.row_order import content_order
+from pipelines.measure_images import image_timeout_s
 from pipelines.measure_shards import ImageFile, MeasureShard, shards_of
 from pipelines.past import OF_PIXELS, About, Look
 
@@ -77,10 +78,12 @@ def see_images(past: Past, settings: Settings, ingested: Ingested, work: Path, e
         stages: told of the progress.
     """
     paths = ingested.manifest["path"].tolist()
-    hashes = past.hashes(paths)
+    hashes = past.hashes(paths, ingested.listed)
     if not past.is_empty:
         with stages.stage("hashing what changed", images=hashes.count("")):
-            hashes = [sha or hash_of_file(path) for path, sha in zip(paths, hashes, strict=True)]
+            # To hash what is in a store is to read it, which is done once, where it is measured.
+            hashes = [sha or ("" if is_remote(path) else hash_of_file(path))
+                      for path, sha in zip(paths, hashes, strict=True)]
         past.keep_hashes(paths, hashes)
         known = _as_it_was(past, ingested, hashes, work, stages)
         if known is not None:
@@ -97,10 +100,12 @@ def see_images(past: Past, settings: Settings, ingested: Ingested, work: Path, e
     tensors = TensorStore.create(work / "tensors.bin", len(paths), look.tensor_size
                                  ) if tuned else None
     # Whole paths, for a task may be done from another folder.
-    task = MeasureShard(work.absolute(), look.tensor_size, extractor, engine.scratch(work), tensors)
+    whole = work.absolute()
+    task = MeasureShard(whole, look.tensor_size, extractor, whole if engine.is_here else None,
+                        tensors, image_timeout_s(paths))
     name = "measuring" if extractor is None else "measuring, describing"
     with stages.stage(name, images=len(missing)) as advance:
-        shards = shards_of([ImageFile(row, os.path.abspath(paths[row])) for row in missing])
+        shards = shards_of([ImageFile(row, absolute(paths[row])) for row in missing])
         for shard, file in engine.map_shards(task, shards, advance):
             results = read_results(file)
             file.unlink()

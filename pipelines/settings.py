@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from audit.errors import UsageError
+from audit.places import Url, is_remote
+from audit.remote import IN_ONE_PROCESS
 from audit.representations import DEFAULT_EFFORT, RUNTIMES, choose_runtime, find_effort
 from pipelines.seed import LEAST_FOLDS, MOST_FOLDS, check_seed
 
@@ -15,9 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from audit.places import Place
+
 LOCAL, RAY = "local", "ray"
 ENGINES = (LOCAL, RAY)
 AUTO_RUNTIME = RUNTIMES[0]
+
+_READERS_A_CORE, _MOST_READERS = 4, 32
+"""Of a store: a process waits most of its time for the network, and takes some 150 MB."""
 
 
 def available_cores() -> int:
@@ -25,18 +32,26 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def default_workers(data: Place) -> int:
+    """Processes that read images: one a core, and more where they wait for a store."""
+    cores = available_cores()
+    return max(cores, min(_READERS_A_CORE * cores, _MOST_READERS)) if is_remote(data) else cores
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of `audit run`; see its help for what they mean.
 
     Attributes:
+        data: a path, or a `Url` of a folder or table in a store.
+        labels: the same for the table.
         thresholds: check → name → value, in place of the check's own.
         disabled: codes of checks that are not run.
     """
 
-    data: Path
+    data: Place
     out: Path | None = None
-    labels: Path | None = None
+    labels: Place | None = None
     label_column: str = "label"
     backbone: str = "auto"
     effort: str = DEFAULT_EFFORT
@@ -58,6 +73,7 @@ class Settings:
         if not LEAST_FOLDS <= self.folds <= MOST_FOLDS:
             raise UsageError(f"--folds must be from {LEAST_FOLDS} to {MOST_FOLDS}. "
                              f"Got {self.folds} instead.")
+        _refuse_what_one_process_sees(self.data, self.labels)
         if self.workers < 1:
             raise UsageError(f"--workers must be 1 or more. Got {self.workers} instead.")
         check_seed(self.seed)
@@ -91,6 +107,13 @@ class Settings:
             "thresholds": {code: dict(values) for code, values in self.thresholds.items()},
             "disabled": sorted(self.disabled),
         }
+
+
+def _refuse_what_one_process_sees(*places: Place | None) -> None:
+    for place in places:
+        if isinstance(place, Url) and place.scheme in IN_ONE_PROCESS:
+            raise UsageError(f"{place} is seen by one process only, and images are read by "
+                             "several. Give a folder, or a store that all can read.")
 
 
 def read_config(path: Path) -> tuple[dict[str, dict[str, float]], frozenset[str]]:
@@ -138,5 +161,5 @@ def _number(path: Path, code: str, name: str, value: Any) -> float:
     return float(value)
 
 
-def _text(path: Path | None) -> str | None:
+def _text(path: Place | None) -> str | None:
     return None if path is None else str(path)

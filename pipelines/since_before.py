@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pyarrow as pa
 from audit.errors import AuditError, in_one_line
 from audit.gate.differences import compare
 from audit.gate.record import read_record, record_of
+from audit.places import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from audit.gate.differences import Differences
     from audit.gate.record import GateRecord
+    from audit.places import Place
 
 _CHECKS_NAMED = 6
 
 
-def run_before(folder: Path, data: Path) -> GateRecord | None:
+def run_before(folder: Path, data: Place) -> GateRecord | None:
     """The finished run in a folder, if it is of the same data.
 
     Args:
@@ -34,7 +35,7 @@ def run_before(folder: Path, data: Path) -> GateRecord | None:
         found = read_record(folder)
     except AuditError:
         return None
-    return found if found.settings.get("data") == os.path.abspath(data) else None
+    return found if found.settings.get("data") == absolute(data) else None
 
 
 def since(before: GateRecord, path: Path, about: Mapping[str, Any], summary: Mapping[str, Any],

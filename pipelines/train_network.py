@@ -15,6 +15,7 @@ import numpy as np
 
 from audit.errors import UnauditableError, UsageError
 from audit.gating import verify_blessing
+from audit.places import Url
 from audit.remedies import LOGIT_ADJUSTMENT, balance_plan
 from audit.rundir import RunDir
 from audit.stored_run import read_run
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from audit.places import Place
     from audit.training import Examples
     from pipelines.progress import Stages
 
@@ -151,8 +153,8 @@ def train(settings: TrainSettings, stages: Stages) -> Trained:
         out.clear_work()
 
 
-def _refuse_data_folder(out: Path, data: Path) -> None:
-    if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
+def _refuse_data_folder(out: Path, data: Place) -> None:
+    if not isinstance(data, Url) and data.is_dir() and out.resolve().is_relative_to(data.resolve()):
         raise UsageError(f"--out {out} lies in the data ({data}), where the next audit would take "
                          "it for images. Give a folder elsewhere.")
 

@@ -211,3 +211,14 @@ def test_the_workflow_gates_before_it_tells():
     assert names.index("Audit") < names.index("Gate") < names.index("Code scanning")
     told = [step for step in steps if step.get("name") in {"Code scanning", "Report"}]
     assert all(step["if"] == "always()" for step in told), "a refusal is what is to be looked at"
+
+
+def test_the_ray_cluster_is_one_that_ray_takes():
+    pytest.importorskip("ray", reason="Ray is not installed (the extra `ray`)")
+    from ray.autoscaler._private.util import fillout_defaults, validate_config  # noqa: PLC0415
+
+    config = yaml.safe_load((ROOT / "examples/scale/ray-cluster.yaml").read_text())
+    validate_config(fillout_defaults(config))
+    assert config["head_node_type"] in config["available_node_types"]
+    commands = " ".join(config["setup_commands"])
+    assert "image-audit[ray," in commands

@@ -18,7 +18,6 @@ from audit.engines.worker import READY, Progress, WorkerProcess, signals_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from audit.engines.shards import Shard, ShardTask
 
@@ -82,9 +81,12 @@ class LocalEngine:
 
     workers: int
 
-    def scratch(self, folder: Path) -> Path:
-        """See `Engine.scratch`."""
-        return folder
+    is_here = True
+
+    def map_calls(self, function: Callable[[Item], Result], arguments: Sequence[Item],
+                  ) -> Iterator[Result]:
+        """See `Engine.map_calls`."""
+        return map(function, arguments)
 
     def map_shards(self, task: ShardTask[Item, Row], shards: Sequence[Shard[Item]],
                    advance: Callable[[float], None] = lambda _: None) -> Iterator[Row]:

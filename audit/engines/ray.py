@@ -18,7 +18,6 @@ from audit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from audit.engines.shards import Shard, ShardTask
 
@@ -37,27 +36,45 @@ AHEAD = 2
 REACHED_S = 10.0
 """A cluster that has not answered by then is not there."""
 
-_ENVIRONMENT = {
-    # A task has one processor, or a share of one accelerator.
-    "OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1",
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true", "TF_CPP_MIN_LOG_LEVEL": "3",
-}
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
+            "TF_NUM_INTEROP_THREADS")
+_ENVIRONMENT = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "TF_CPP_MIN_LOG_LEVEL": "3"}
 _HANDED_ON = ("KERAS_HOME",)
 
 
 class RayEngine:
     """See the module. Made by `ray_engine`."""
 
-    def __init__(self, ray: Any) -> None:
-        """Use what is connected."""
+    def __init__(self, ray: Any, threads: int) -> None:
+        """Use what is connected, and so many threads a call of `map_calls`."""
         self._ray = ray
+        self.threads = threads
+        self._largest = max((int(node["Resources"].get("CPU", 1)) for node in ray.nodes()
+                             if node["Alive"]), default=1)
         found = ray.cluster_resources()
         self.cpus = max(1, int(found.get("CPU", 1)))
         self._gpus = float(found.get("GPU", 0)) / self.cpus
 
-    def scratch(self, folder: Path) -> None:
-        """See `Engine.scratch`: each machine has its own."""
-        del folder
+    is_here = False
+
+    def map_calls(self, function: Callable[[Item], Row], arguments: Sequence[Item],
+                  ) -> Iterator[Row]:
+        """See `Engine.map_calls`. A call has as many processors as this process would give it.
+
+        With more or fewer threads the last digits of sums are others.
+        """
+        ray = self._ray
+        threads = min(self.threads, self._largest)
+        call = ray.remote(_call).options(
+            num_cpus=threads, max_retries=RETRIES, runtime_env={"env_vars": _environment(threads)})
+        told = ray.put(function)
+        running = [call.remote(told, one) for one in arguments]
+        try:
+            for reference in running:
+                yield self._result(reference, "a fit")
+        finally:
+            for reference in running:
+                ray.cancel(reference, force=True)
 
     def map_shards(self, task: ShardTask[Item, Row], shards: Sequence[Shard[Item]],
                    advance: Callable[[float], None] = lambda _: None) -> Iterator[Row]:
@@ -68,9 +85,8 @@ class RayEngine:
         """
         ray = self._ray
         run = ray.remote(_do).options(
-            num_cpus=1, num_gpus=self._gpus, max_retries=RETRIES, runtime_env={"env_vars": {
-                **_ENVIRONMENT,
-                **{name: os.environ[name] for name in _HANDED_ON if name in os.environ}}})
+            num_cpus=1, num_gpus=self._gpus, max_retries=RETRIES,
+            runtime_env={"env_vars": _environment(1)})
         told = ray.put(task)
         waiting = iter(shards)
         running: dict[Any, Shard[Item]] = {}
@@ -84,22 +100,33 @@ class RayEngine:
                     return
                 done, _ = ray.wait(list(running), num_returns=1)
                 shard = running.pop(done[0])
-                row = self._result(done[0], shard)
+                row = self._result(done[0], f"shard {shard.number} of {len(shard.items)} images")
                 advance(len(shard.items))
                 yield row
         finally:
             for one in running:
                 ray.cancel(one, force=True)
 
-    def _result(self, reference: Any, shard: Shard[Item]) -> Any:
+    def _result(self, reference: Any, what: str) -> Any:
         errors = self._ray.exceptions
         try:
             return self._ray.get(reference)
         except errors.RayTaskError as error:
             raise error.cause from None  # a bug of the task's, as elsewhere
         except errors.RayError as error:
-            raise RuntimeError(f"Ray lost shard {shard.number} of {len(shard.items)} images "
-                               f"{RETRIES + 1} times ({type(error).__name__})") from error
+            raise RuntimeError(f"Ray lost {what} {RETRIES + 1} times "
+                               f"({type(error).__name__})") from error
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Of a task that has so many processors, or a share of an accelerator."""
+    return {**dict.fromkeys(_THREADS, str(threads)), **_ENVIRONMENT,
+            **{name: os.environ[name] for name in _HANDED_ON if name in os.environ}}
+
+
+def _call(function: Callable[[Item], Row], argument: Item) -> Row:
+    """In a process of Ray's."""
+    return function(argument)
 
 
 def _do(task: ShardTask[Item, Row], shard: Shard[Item]) -> Row:
@@ -121,7 +148,7 @@ def _reach(address: str) -> None:
 
 
 @contextmanager
-def ray_engine(address: str | None, cpus: int) -> Iterator[RayEngine]:
+def ray_engine(address: str | None, cpus: int, threads: int = 1) -> Iterator[RayEngine]:
     """Connect to a cluster, or start one of so many processors on this machine.
 
     Only what is started or connected to here is ended or left again: where the caller is
@@ -130,6 +157,7 @@ def ray_engine(address: str | None, cpus: int) -> Iterator[RayEngine]:
     Args:
         address: of a cluster, as `ray start` tells it; None to start one.
         cpus: of the one that is started.
+        threads: that a call has which keeps a machine busy, as it would have here.
 
     Raises:
         UsageError: Ray is not installed, or there is no cluster at the address.
@@ -141,7 +169,7 @@ def ray_engine(address: str | None, cpus: int) -> Iterator[RayEngine]:
         raise UsageError("--engine ray needs Ray, which is not installed. Install "
                          "image-audit[ray], or leave --engine local.") from error
     if ray.is_initialized():
-        yield RayEngine(ray)
+        yield RayEngine(ray, threads)
         return
     options: dict[str, Any] = {"address": address} if address else {
         "address": "local", "num_cpus": max(cpus, LEAST_CPUS), "include_dashboard": False,
@@ -155,6 +183,6 @@ def ray_engine(address: str | None, cpus: int) -> Iterator[RayEngine]:
                          f"({' '.join(str(error).split())[:160]}). Start one with `ray start "
                          "--head`, and give --ray-address what it prints.") from error
     try:
-        yield RayEngine(ray)
+        yield RayEngine(ray, threads)
     finally:
         ray.shutdown()

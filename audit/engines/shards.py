@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+
 Item = TypeVar("Item")
-Row = TypeVar("Row", covariant=True)
+Row = TypeVar("Row", covariant=True)  # noqa: PLC0105 - a row of the manifest
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,9 @@ class ShardTask(Protocol[Item, Row]):
 class Engine(Protocol):
     """Where shards are done."""
 
-    def scratch(self, folder: Path) -> Path | None:
-        """A folder for files that only one task reads: the caller's, where tasks are done there."""
+    @property
+    def is_here(self) -> bool:
+        """Whether all is done on this machine, by this process or its children."""
         ...
 
     def map_shards(self, task: ShardTask[Item, Row], shards: Sequence[Shard[Item]],
@@ -74,4 +77,9 @@ class Engine(Protocol):
 
         A bug in the task is raised here. A shard whose machine or process is lost is done again.
         """
+        ...
+
+    def map_calls(self, function: Callable[[Argument], Result], arguments: Sequence[Argument],
+                  ) -> Iterator[Result]:
+        """Apply a function that keeps all processors of a machine busy; results in order."""
         ...

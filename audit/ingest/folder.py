@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audit import tables
 from audit.errors import UsageError
-from audit.formats import IMAGE_EXTENSIONS, SNIFF_BYTES, sniff
-from audit.ingest.naming import class_name, printable, with_unique_ids
+from audit.ingest.naming import class_name, is_hidden, printable, with_unique_ids
+from audit.ingest.trees import LocalTree, Named, RemoteTree, Tree
+from audit.places import Url
 from audit.types import Ingested
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Hashable, Iterator
+
+    from audit.places import Place
 
 SPLIT_NAMES = {
     "train": "train", "training": "train",
@@ -27,17 +27,22 @@ SPLIT_NAMES = {
 _NAMES_SHOWN = 3
 _LINK_BACK = "a link that leads back to its parent"
 
-_SYSTEM_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "lost+found"})
-
 
 @dataclass
 class _Listing:
+    """What was found so far in a tree."""
+
+    tree: Tree[Any]
     rows: list[dict[str, object]] = field(default_factory=list)
     not_counted: dict[str, str] = field(default_factory=dict)
     counts: dict[tuple[str, str], int] = field(default_factory=dict)  # (split, class) → images
 
+    def leave_out(self, path: str, reason: str) -> None:
+        """Note why a path is no part of the dataset."""
+        self.not_counted[self.tree.relative(path)] = reason
 
-def read_folder(root: Path) -> Ingested:
+
+def read_folder(root: Place) -> Ingested:
     """List the images below `root` in a stable order.
 
     A class is a folder directly below `root`, or below a split folder; folders deeper down
@@ -48,9 +53,11 @@ def read_folder(root: Path) -> Ingested:
     Raises:
         UsageError: `root` cannot be listed.
     """
-    listing = _Listing()
+    tree: Tree[Any] = RemoteTree(root) if isinstance(root, Url) else LocalTree(root)
+    listing = _Listing(tree)
     try:
-        folders = _class_folders(root, root, (), listing)
+        folders = _class_folders(tree.root, (), listing)
+        above = (tree.identity(tree.root),)
     except OSError as error:
         message = f"{root} cannot be listed ({error.strerror}). Give a folder you may read."
         raise UsageError(message) from error
@@ -62,16 +69,15 @@ def read_folder(root: Path) -> Ingested:
         others = [name for name in names if name not in splits]
         notes.append(f"{_listed(splits)} looks like a split, but {_listed(others)} stands beside "
                      "it, so each was taken for a class.")
-    above = (_identity(root),)
     if is_split:
         for name, folder in folders:
             split = SPLIT_NAMES[name.lower()]
-            for label, sub in _classes_of_split(root, folder, above, listing):
-                _list_class(root, sub, (split, class_name(label)), above, listing)
+            for label, sub in _classes_of_split(folder, above, listing):
+                _list_class(sub, (split, class_name(label)), above, listing)
     else:
         for label, folder in folders:
-            _list_class(root, folder, ("", class_name(label)), above, listing)
-    notes += _nested_hint(root, listing)
+            _list_class(folder, ("", class_name(label)), above, listing)
+    notes += _nested_hint(listing)
     return Ingested(
         root=root,
         manifest=tables.make(tables.MANIFEST, with_unique_ids(listing.rows)),
@@ -79,6 +85,7 @@ def read_folder(root: Path) -> Ingested:
         empty_classes=tuple(f"{split}/{label}" if split else label
                             for (split, label), count in listing.counts.items() if not count),
         notes=tuple(notes),
+        listed=tree.listed,
     )
 
 
@@ -88,114 +95,70 @@ def _listed(names: list[str]) -> str:
     return shown + (f" and {more} more" if more > 0 else "")
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith((".", "@eaDir")) or name in _SYSTEM_NAMES
-
-
-def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        return sorted(entries, key=lambda entry: os.fsencode(entry.name))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
-
-
-def _identity(folder: Path | str) -> tuple[int, int]:
-    facts = os.stat(folder)
-    return facts.st_dev, facts.st_ino
-
-
-def _class_folders(root: Path, folder: Path | str, above: tuple[tuple[int, int], ...],
-                   listing: _Listing) -> list[tuple[str, str]]:
+def _class_folders(folder: str, above: tuple[Hashable, ...], listing: _Listing,
+                   ) -> list[tuple[str, str]]:
     """Name and path of the folders in `folder`; everything else in it is noted."""
+    tree = listing.tree
     folders = []
-    for entry in _entries(folder):
-        relative = _relative(root, entry.path)
-        if _is_hidden(entry.name):
-            listing.not_counted[relative] = "hidden"
-        elif not _is_folder(entry):
-            listing.not_counted[relative] = (
-                _why_not_an_image(entry) or "an image outside any class folder")
-        elif _identity(entry.path) in (*above, _identity(folder)):
-            listing.not_counted[relative] = _LINK_BACK
+    for entry in tree.entries(folder):
+        if is_hidden(entry.name):
+            listing.leave_out(entry.path, "hidden")
+        elif not tree.is_folder(entry):
+            listing.leave_out(entry.path, tree.why_not_an_image(entry)
+                              or "an image outside any class folder")
+        elif tree.identity(entry.path) in (*above, tree.identity(folder)):
+            listing.leave_out(entry.path, _LINK_BACK)
         else:
             folders.append((entry.name, entry.path))
     return folders
 
 
-def _classes_of_split(root: Path, folder: str, above: tuple[tuple[int, int], ...],
-                      listing: _Listing) -> list[tuple[str, str]]:
+def _classes_of_split(folder: str, above: tuple[Hashable, ...], listing: _Listing,
+                      ) -> list[tuple[str, str]]:
     try:
-        return _class_folders(root, folder, above, listing)
+        return _class_folders(folder, above, listing)
     except OSError as error:
-        listing.not_counted[_relative(root, folder)] = f"cannot be listed: {error.strerror}"
+        listing.leave_out(folder, f"cannot be listed: {error.strerror}")
         return []
 
 
-def _list_class(root: Path, folder: str, key: tuple[str, str],
-                above: tuple[tuple[int, int], ...], listing: _Listing) -> None:
+def _list_class(folder: str, key: tuple[str, str], above: tuple[Hashable, ...],
+                listing: _Listing) -> None:
     """Add the images of one class folder; `key` is its split and its class."""
     split, label = key
     listing.counts.setdefault(key, 0)
-    for entry in _walk(root, folder, above, listing):
-        relative = _relative(root, entry.path)
-        reason = "hidden" if _is_hidden(entry.name) else _why_not_an_image(entry)
+    for entry in _walk(folder, above, listing):
+        reason = "hidden" if is_hidden(entry.name) else listing.tree.why_not_an_image(entry)
         if reason:
-            listing.not_counted[relative] = reason
+            listing.leave_out(entry.path, reason)
             continue
         listing.counts[key] += 1
-        listing.rows.append({"image_id": relative, "path": entry.path, "split": split,
-                             "given_label": label})
+        listing.rows.append({"image_id": listing.tree.relative(entry.path), "path": entry.path,
+                             "split": split, "given_label": label})
 
 
-def _walk(root: Path, folder: str, above: tuple[tuple[int, int], ...], listing: _Listing,
-          ) -> Iterator[os.DirEntry[str]]:
+def _walk(folder: str, above: tuple[Hashable, ...], listing: _Listing) -> Iterator[Named]:
     """Files below `folder`. A link to a folder is followed, unless it leads back above itself."""
+    tree = listing.tree
     try:
-        here = _identity(folder)
+        here = tree.identity(folder)
         if here in above:
-            listing.not_counted[_relative(root, folder)] = _LINK_BACK
+            listing.leave_out(folder, _LINK_BACK)
             return
-        entries = _entries(folder)
+        entries = tree.entries(folder)
     except OSError as error:
-        listing.not_counted[_relative(root, folder)] = f"cannot be listed: {error.strerror}"
+        listing.leave_out(folder, f"cannot be listed: {error.strerror}")
         return
     for entry in entries:
-        if not _is_folder(entry):
+        if not tree.is_folder(entry):
             yield entry
-        elif _is_hidden(entry.name):
-            listing.not_counted[_relative(root, entry.path)] = "hidden"
+        elif is_hidden(entry.name):
+            listing.leave_out(entry.path, "hidden")
         else:
-            yield from _walk(root, entry.path, (*above, here), listing)
+            yield from _walk(entry.path, (*above, here), listing)
 
 
-def _why_not_an_image(entry: os.DirEntry[str]) -> str:
-    """Empty for what the audit should look at, which a broken image is too."""
-    extension = os.path.splitext(entry.name)[1].lower()
-    try:
-        mode = entry.stat().st_mode
-    except OSError:  # a link to nothing: a missing image if it is named like one
-        return "" if extension in IMAGE_EXTENSIONS else "a link to nothing"
-    if not stat.S_ISREG(mode):
-        return "not a regular file"
-    if extension in IMAGE_EXTENSIONS:
-        return ""
-    try:
-        with open(entry.path, "rb") as file:
-            return "" if sniff(file.read(SNIFF_BYTES)) else "not an image"
-    except OSError as error:
-        return f"cannot be opened: {error.strerror}"
-
-
-def _relative(root: Path, path: str) -> str:
-    return printable(os.path.relpath(path, root).replace(os.sep, "/"))
-
-
-def _nested_hint(root: Path, listing: _Listing) -> list[str]:
+def _nested_hint(listing: _Listing) -> list[str]:
     """One class whose folder holds folders is most often a path given one level too high."""
     labels = {row["given_label"] for row in listing.rows}
     if len(labels) != 1:
@@ -210,4 +173,4 @@ def _nested_hint(root: Path, listing: _Listing) -> list[str]:
     label = next(iter(labels))
     folders = f"{len(below)} folders" if len(below) > 1 else f'the folder "{min(below)}"'
     return [(f'"{label}" is the only class, and holds {folders}. '
-             f"If those are the classes, give {printable(str(root))}/{label} instead.")]
+             f"If those are the classes, give {printable(listing.tree.root)}/{label} instead.")]

@@ -5,6 +5,13 @@ from __future__ import annotations
 import os
 import unicodedata
 
+_SYSTEM_NAMES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "lost+found"})
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is none of the user's: hidden, or the system's own."""
+    return name.startswith((".", "@eaDir")) or name in _SYSTEM_NAMES
+
 
 def printable(relative: str) -> str:
     r"""The path as text that every file format takes: bytes that are not UTF-8 as `\\xNN`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from typing import TYPE_CHECKING
@@ -12,23 +13,26 @@ from audit import tables
 from audit.errors import UsageError
 from audit.ingest.folder import SPLIT_NAMES
 from audit.ingest.naming import class_name, printable, with_unique_ids
+from audit.places import Url, has_password, is_remote, joined, shown
+from audit.remote import list_files, read_file, refused
 from audit.types import Ingested
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from audit.places import Place
 
 TABLE_EXTENSIONS = (".csv", ".parquet")
 
 
-def read_table(table: Path, root: Path, label_column: str = "label") -> Ingested:
-    """Read a table whose paths are relative to `root`, in the order of the table.
+def read_table(table: Place, root: Place, label_column: str = "label") -> Ingested:
+    """Read a table whose paths are relative to `root`, or are URLs, in the order of the table.
 
     Labels, splits and groups are taken as text as they stand: a class named "NA" or "nan" is a
     class. A row without a label is not counted. An image listed twice is two images, which the
     duplicate and conflict checks then speak of.
 
     Raises:
-        UsageError: the table cannot be read, or has no column `path` or `label_column`.
+        UsageError: the table cannot be read, or has no column `path` or `label_column`, or holds
+            passwords.
     """
     frame = _load(table)
     missing = [name for name in ("path", label_column) if name not in frame.columns]
@@ -44,8 +48,11 @@ def read_table(table: Path, root: Path, label_column: str = "label") -> Ingested
         given = str(record["path"])
         label = class_name(str(record[label_column]))
         split = str(record.get("split", ""))
-        path = os.path.join(root, given)  # an absolute path stays what it is
-        image_id = printable(os.path.normpath(given).replace(os.sep, "/")) if given else ""
+        if has_password(given):
+            raise UsageError(f"{table} holds a password in {shown(given)} (row {line}). Give "
+                             "credentials by the environment; see docs/remote.md.")
+        path = joined(root, given)  # an absolute path stays what it is
+        image_id = _image_id(given) if given else ""
         if not given or not label:
             name = f"{image_id} (row {line})" if image_id else f"row {line}"
             not_counted[name] = "its row has no label" if given else "its row has no path"
@@ -54,20 +61,31 @@ def read_table(table: Path, root: Path, label_column: str = "label") -> Ingested
                      "split": SPLIT_NAMES.get(split.lower(), split),
                      "group": str(record.get("group", ""))})
     return Ingested(root=root, manifest=tables.make(tables.MANIFEST, with_unique_ids(rows)),
-                    not_counted=not_counted)
+                    not_counted=not_counted,
+                    listed=list_files(str(row["path"]) for row in rows if is_remote(row["path"])))
 
 
-def _load(table: Path) -> pd.DataFrame:
+def _image_id(given: str) -> str:
+    """The path in one form, printable; of a web address without its query, which may be signed."""
+    return printable(shown(given) if is_remote(given) else
+                     os.path.normpath(given).replace(os.sep, "/"))
+
+
+def _load(table: Place) -> pd.DataFrame:
     """Read a table with every cell as text and an empty cell as empty text."""
+    try:
+        source = io.BytesIO(read_file(table)) if isinstance(table, Url) else table
+    except OSError as error:
+        raise refused(str(table), error) from error
     try:
         if table.suffix.lower() == ".parquet":
             # Nullable types: a whole number beside an empty cell stays whole, 3 and not 3.0.
-            frame = pd.read_parquet(table, dtype_backend="numpy_nullable")
+            frame = pd.read_parquet(source, dtype_backend="numpy_nullable")
             return frame.astype(object).where(frame.notna(), "").map(str)
         with warnings.catch_warnings():
             # Rows longer than the heading: pandas would shift or cut them, and go on.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(table, dtype=str, keep_default_na=False, encoding="utf-8-sig",
+            return pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8-sig",
                                index_col=False)
     except pd.errors.ParserWarning as error:
         message = (f"{table} has rows with more cells than its heading names. "

@@ -16,6 +16,8 @@ from audit.measures.decode import Decoded, UndecodableError, decode
 from audit.measures.hashes import file_hash, perceptual_hash, pixel_hash
 from audit.measures.jpeg_quality import jpeg_quality
 from audit.measures.pixels import MEASURE_SIDE, pixel_statistics
+from audit.places import file_name, is_remote
+from audit.remote import read_file
 from audit.resizing import fit_within, resize
 
 if TYPE_CHECKING:
@@ -50,8 +52,9 @@ class Measurement:
 class MeasureImage:
     """Measures image `(row, path)`, and writes its model tensor into `tensors`.
 
-    An instance is sent to each worker once; images are sent by path. It never raises on account
-    of a file: what is wrong with one is in the measurement.
+    An instance is sent to each worker once; images are sent by path or URL. It never raises on
+    account of a file: what is wrong with one is in the measurement. A store that does not answer
+    any more is no fault of a file, and raises `StoreLostError`.
 
     Attributes:
         tensors: where to write.
@@ -122,7 +125,7 @@ def _thumbnail(pixels: NDArray[np.uint8]) -> bytes:
 
 def extension_of(path: str) -> str:
     """The extension in lower case with its dot; bytes that are not UTF-8 are replaced."""
-    name = path.rpartition("/")[2]
+    name = file_name(path)
     dot = name.rfind(".")
     if not 0 < dot < len(name) - 1:  # as for pathlib, ".jpg" and "photo." have none
         return ""
@@ -139,7 +142,11 @@ def failed_measurement(row: int, measures: dict[str, object], kind: str, reason:
 
 
 def hash_of_file(path: str) -> str:
-    """SHA-256 of a file as a measurement has it; empty where it cannot be read or is too large."""
+    """SHA-256 of a file as a measurement has it; empty where it cannot be read or is too large.
+
+    Raises:
+        StoreLostError: it is in a store that does not answer.
+    """
     try:
         return file_hash(_read(path))
     except UndecodableError:
@@ -147,6 +154,8 @@ def hash_of_file(path: str) -> str:
 
 
 def _read(path: str) -> bytes:
+    if is_remote(path):
+        return _read_remote(path)
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -168,11 +177,27 @@ def _read_regular(handle: int) -> bytes:
     if not stat.S_ISREG(facts.st_mode):
         raise UndecodableError("not_an_image", "it is not a regular file")
     if facts.st_size > MAX_FILE_BYTES:
-        raise UndecodableError(
-            "bomb", f"the file has {facts.st_size / 1024**2:.0f} MiB, "
-                    f"more than the {MAX_FILE_BYTES // 1024**2} that are read")
+        raise _too_large(f"{facts.st_size / 1024**2:.0f} MiB, more than the")
     data = os.read(handle, facts.st_size + 1)
     if len(data) == facts.st_size:
         return data
     with os.fdopen(handle, "rb", closefd=False) as file:  # it grew, or came in parts
         return data + file.read()
+
+
+def _read_remote(url: str) -> bytes:
+    try:
+        # Asking for the size first would be a second request for each image.
+        data = read_file(url, MAX_FILE_BYTES + 1)
+    except FileNotFoundError as error:
+        raise UndecodableError("missing", f"it cannot be opened: {error.strerror}") from error
+    except OSError as error:
+        raise UndecodableError("corrupt", f"it cannot be read: {error.strerror}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise _too_large("more than the")
+    return data
+
+
+def _too_large(told: str) -> UndecodableError:
+    return UndecodableError(
+        "bomb", f"the file has {told} {MAX_FILE_BYTES // 1024**2} MiB that are read")

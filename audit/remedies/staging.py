@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from audit.errors import UsageError
+from audit.places import Url, is_remote
 from audit.rundir import is_running
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from audit.places import Place
 
 PLAN_FILE = "plan.json"
 IMAGES = "images"
@@ -28,13 +31,13 @@ WRITTEN = frozenset({PLAN_FILE, "plan.csv", "plan.parquet", "remedied.csv", IMAG
 _PARTS = (".tmp", ".old")
 
 
-def refuse_target(out: Path, run: Path, data: Path, paths: Iterable[str]) -> None:
+def refuse_target(out: Path, run: Path, data: Place, paths: Iterable[str]) -> None:
     """Refuse a folder that must not be written, or replaced.
 
     Args:
         out: the folder, which need not exist.
         run: folder of the run.
-        data: folder or table that was audited.
+        data: folder or table that was audited; what is in a store is out of reach.
         paths: of the source images.
 
     Raises:
@@ -42,7 +45,7 @@ def refuse_target(out: Path, run: Path, data: Path, paths: Iterable[str]) -> Non
             holds what `audit fix` did not write.
     """
     real = out.resolve()
-    if data.is_dir() and real.is_relative_to(data.resolve()):
+    if not isinstance(data, Url) and data.is_dir() and real.is_relative_to(data.resolve()):
         raise UsageError(f"--out {out} lies inside the data, {data}, which is never changed. "
                          "Give a folder elsewhere.")
     inside = next((one for one in _real_paths(run, data, paths)
@@ -56,10 +59,11 @@ def refuse_target(out: Path, run: Path, data: Path, paths: Iterable[str]) -> Non
         _refuse_what_is_not_ours(out)
 
 
-def _real_paths(run: Path, data: Path, paths: Iterable[str]) -> Iterator[str]:
+def _real_paths(run: Path, data: Place, paths: Iterable[str]) -> Iterator[str]:
     yield str(run.resolve())
-    yield str(data.resolve())
-    paths = list(paths)
+    if not isinstance(data, Url):
+        yield str(data.resolve())
+    paths = [path for path in paths if not is_remote(path)]
     yield from map(os.path.realpath, {os.path.dirname(path) for path in paths})
     yield from map(os.path.realpath, paths)  # a source may be a link to a file
 

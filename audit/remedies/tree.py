@@ -7,6 +7,8 @@ import re
 from itertools import count
 from typing import TYPE_CHECKING
 
+from audit.places import file_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -57,7 +59,7 @@ def lay_out(plan: pd.DataFrame, paths: Iterable[str]) -> list[tuple[int, str]]:
         paths: of the source file of each row.
     """
     folders = _folders(plan)
-    names = [os.path.basename(path) for path in paths]
+    names = [file_name(path) for path in paths]
     used = plan["repeat"].to_numpy()
     natural = {f"{folder}/{name}".casefold()
                for folder, name, times in zip(folders, names, used, strict=True) if times}

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from audit.errors import UsageError
+from audit.places import absolute, is_remote, shown
 from audit.remedies.staging import IMAGES, MADE_BY, PLAN_FILE, staged
 from audit.remedies.tree import folder_names, lay_out
+from audit.remote import read_file
 from audit.rundir import RunDir
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ def write_remedied(out: Path, mode: str, plan: pd.DataFrame, sources: pd.DataFra
         UsageError: a source file is gone or has changed since the audit, links cannot be made, or
             a path cannot be written into a table. Nothing is left under `out` then.
     """
-    paths = [os.path.abspath(path) for path in sources["path"]]
+    paths = [absolute(path) for path in sources["path"]]
+    if mode == SYMLINK:
+        _refuse_links_to_stores(paths)
     _refuse_changed_files(plan, paths, sources["file_bytes"].tolist())
     with staged(out) as stage:
         folder = RunDir(stage)
@@ -91,7 +95,7 @@ def _refuse_changed_files(plan: pd.DataFrame, paths: Sequence[str], sizes: Seque
     gone, changed = [], []
     for name, sha, times, path, size in zip(plan["image_id"], plan["file_sha256"], plan["repeat"],
                                             paths, sizes, strict=True):
-        if not times:
+        if not times or is_remote(path):  # what is in a store was compared when it was listed
             continue
         try:
             found = os.stat(path).st_size
@@ -102,6 +106,13 @@ def _refuse_changed_files(plan: pd.DataFrame, paths: Sequence[str], sizes: Seque
                 changed.append(name)
     _refuse(gone, "gone")
     _refuse(changed, "changed")
+
+
+def _refuse_links_to_stores(paths: Sequence[str]) -> None:
+    stored = next((path for path in paths if is_remote(path)), None)
+    if stored is not None:
+        raise UsageError(f"no link can lead to {shown(stored)}. Take --mode manifest, a table of "
+                         "URLs, or --mode copy, which downloads the images.")
 
 
 def _refuse(names: Sequence[str], what: str) -> None:
@@ -123,8 +134,7 @@ def _write_tree(images: Path, mode: str, plan: pd.DataFrame, paths: Sequence[str
         target = images / place
         content = b""
         if mode == COPY or row not in verified:
-            with open(paths[row], "rb") as file:
-                content = file.read()
+            content = _content(paths[row])
             if hashes[row] and hashlib.sha256(content).hexdigest() != hashes[row]:
                 changed.append(names[row])
             verified.add(row)
@@ -134,6 +144,13 @@ def _write_tree(images: Path, mode: str, plan: pd.DataFrame, paths: Sequence[str
             _link(paths[row], target)
         advance(1)
     _refuse(sorted(set(changed)), "changed")
+
+
+def _content(path: str) -> bytes:
+    if is_remote(path):
+        return read_file(path)
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _make_folders(images: Path, folders: set[str]) -> None:

@@ -12,7 +12,7 @@ from audit.noise import fit_label_noise, temperature_scaled
 from audit.types import CrossValidation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -53,7 +53,7 @@ def cross_validate(
     labels: pd.Series,
     classes: Sequence[str],
     repeats: Sequence[Folds],
-    fit: Callable[[Task, Choices | None], HeadAnswer],
+    fits: Callable[[Sequence[Task], Choices | None], Iterable[HeadAnswer]],
     model: str,
     second: Callable[[Task], NDArray[np.float32] | None] = lambda _: None,
 ) -> CrossValidation:
@@ -63,7 +63,8 @@ def cross_validate(
         labels: given label of each image.
         classes: all class names; columns of the answer.
         repeats: one or more assignments to folds of the same images.
-        fit: a classifier, told what the first repeat chose, if it is not the first.
+        fits: fits a classifier for each of some tasks: for the first repeat, and then for the
+            others, told what the first one chose.
         model: the model in words.
         second: another model, asked once, for out-of-fold logits `(len(task.rows), task.classes)`
             or None; it counts as much as makes the labels of held-out images most likely.
@@ -79,8 +80,7 @@ def cross_validate(
     accuracies = []
     repeated: list[NDArray[np.floating]] = []
     total = np.zeros((len(rows), len(scored)))
-    for task in tasks:
-        answer = fit(task, choices[0] if choices else None)
+    for answer in _answers(fits, tasks):
         choices.append(answer.choices)
         accuracies.append(answer.training_accuracy)
         total += answer.probabilities
@@ -103,6 +103,15 @@ def cross_validate(
 
     return CrossValidation(laid_out(total), first.fold, float(np.mean(accuracies)), model,
                            tuple(laid_out(one) for one in repeated), chosen)
+
+
+def _answers(fits: Callable[[Sequence[Task], Choices | None], Iterable[HeadAnswer]],
+             tasks: Sequence[Task]) -> Iterator[HeadAnswer]:
+    first, = fits(tasks[:1], None)
+    choices = first.choices
+    yield first
+    del first
+    yield from fits(tasks[1:], choices)
 
 
 def _mix(first: NDArray[np.float64], second: NDArray[np.float64], labels: NDArray[np.int64],

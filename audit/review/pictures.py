@@ -15,6 +15,8 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from audit.formats import EXTENSIONS
+from audit.places import is_remote
+from audit.remote import read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,7 +98,8 @@ def _what_is_there(path: str, side: int) -> bytes:
 
 
 def _picture(path: str, side: int) -> Image.Image:
-    with Image.open(path, formats=_FORMATS) as image:
+    with Image.open(io.BytesIO(read_file(path)) if is_remote(path) else path,
+                    formats=_FORMATS) as image:
         if image.width * image.height > MOST_PIXELS:
             return Image.new("RGB", (side, side), _GREY)
         image.draft("RGB", (side, side))

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from engines.shard_tasks import SquareNumbers
+from engines.shard_tasks import SquareNumbers, square
 
 from audit.engines import LocalEngine, Shard, ray_engine
 from audit.errors import UsageError
@@ -82,6 +82,13 @@ def test_an_item_that_takes_its_process_down_is_told_and_all_others_are_done(
             assert f"kind='{kind}'" in one
         else:
             assert one == expected
+
+
+def test_calls_give_their_results_in_order(engine):
+    assert list(engine.map_calls(square, [("", number) for number in range(9)])) == [
+        number * number for number in range(9)]
+    with pytest.raises(ValueError, match="the task has a bug"):
+        list(engine.map_calls(square, [("bug", 1)]))
 
 
 def test_a_bug_of_the_task_is_raised_here(engine, tmp_path):

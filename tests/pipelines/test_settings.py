@@ -6,9 +6,10 @@ import os
 import pytest
 
 from audit.errors import UsageError
+from audit.places import Url
 from audit.registry import all_checks
 from pipelines.seed import LEAST_FOLDS, MOST_FOLDS
-from pipelines.settings import Settings, available_cores, read_config
+from pipelines.settings import Settings, available_cores, default_workers, read_config
 
 
 @pytest.mark.parametrize(("given", "words"), [
@@ -103,3 +104,14 @@ def test_a_configuration_that_cannot_be_read_is_refused(tmp_path, make):
     make(tmp_path / "a.toml")
     with pytest.raises(UsageError, match=r"a\.toml cannot be read"):
         read_config(tmp_path / "a.toml")
+
+
+def test_a_store_is_a_place_for_data_and_is_read_by_more_processes(tmp_path, monkeypatch):
+    url = Url("s3://bucket/photos")
+    assert Settings(url, labels=Url("s3://bucket/labels.csv")).as_json()["data"] == str(url)
+    monkeypatch.setattr("pipelines.settings.available_cores", lambda: 2)
+    assert (default_workers(tmp_path), default_workers(url)) == (2, 8)
+    monkeypatch.setattr("pipelines.settings.available_cores", lambda: 64)
+    assert (default_workers(tmp_path), default_workers(url)) == (64, 64)
+    with pytest.raises(UsageError, match="memory://photos is seen by one process only"):
+        Settings(tmp_path, labels=Url("memory://photos"))

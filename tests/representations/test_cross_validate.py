@@ -26,8 +26,9 @@ def validate(labels, first, second):
     powers = np.exp(first)
     answer = HeadAnswer(powers / powers.sum(axis=1, keepdims=True), 0.9, Choices(4, 0.5, 0.1, 0))
     folds = Folds(np.arange(COUNT) % 5, 5)
-    return cross_validate(pd.Series([CLASSES[label] for label in labels]), CLASSES, [folds],
-                          lambda _task, _choices: answer, "a model", lambda _task: second)
+    return cross_validate(
+        pd.Series([CLASSES[label] for label in labels]), CLASSES, [folds],
+        lambda tasks, _choices: [answer] * len(tasks), "a model", lambda _task: second)
 
 
 def test_a_second_model_that_knows_nothing_counts_for_nothing(labels):

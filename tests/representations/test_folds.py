@@ -153,7 +153,8 @@ def test_cross_validation_is_laid_out_over_all_images_and_classes():
         return HeadAnswer(certain if task.repeat else (certain + 1) / 4, 0.5 + task.repeat / 4,
                           Choices(1, 0.5, 0.1, task.repeat))
 
-    answer = cross_validate(labels, classes, repeats, fit, "a model")
+    answer = cross_validate(labels, classes, repeats, lambda tasks, choices: (
+        fit(task, choices) for task in tasks), "a model")
     for number, (task, choices) in enumerate(seen):
         assert (task.rows.tolist(), task.classes, task.repeat) == ([1, 2, 3, 4, 5, 6], 3, number)
         assert [classes[code] for code in task.labels] == labels[1:7].tolist()
