@@ -226,14 +226,14 @@ def _represent(settings: Settings, ingested: Ingested, seen: Seen, past: Past, s
 def _cross_validate(settings: Settings, seen: Seen, classes: tuple[str, ...],
                     validated: Sequence[Folds], embeddings: np.ndarray, mirrored: int,
                     stages: Stages, place: tuple[Engine, Path]) -> CrossValidation:
-    backbone, tensors = seen.described[0], seen.tensors
+    tensors, backbone = seen.tensors, seen.backbone
     effort = find_effort(settings.effort)
-    tuner = backbone.fine_tuner if tensors is not None else None
+    tuner = backbone.fine_tuner if backbone is not None and tensors is not None else None
     with stages.stage("cross-validating", images=int((validated[0].fold >= 0).sum()),
                       steps=STEPS * (len(validated) + (tuner is not None))) as advance:
         fit = FitFolds(embeddings, settings.seed, mirrored, effort.landmarks, advance)
         return cross_validate(
-            seen.images["given_label"], classes, validated, fit.on(*place), backbone.description,
+            seen.images["given_label"], classes, validated, fit.on(*place), seen.about.description,
             lambda task: tuner.cross_validate(
                 tensors, task.rows, task.labels, task.folds, task.classes, settings.seed,
                 advance) if tuner is not None and tensors is not None else None)

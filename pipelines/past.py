@@ -19,19 +19,21 @@ from hashlib import blake2b
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 import audit
 from audit.cache import Store, cache_bound, cache_folder, key_of
 from audit.image_results import ImageResult
 from audit.measures import extension_of
 from audit.places import is_remote
-from audit.representations import choose_runtime, runtime_kind
+from audit.representations import choose_runtime, find_effort, runtime_kind
 from audit.row_order import content_order
 from pipelines.settings import available_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
@@ -50,8 +52,8 @@ WORDS = {ABOUT: "what was chosen", MEASURES: "measures and thumbnails",
          CURVE: "learning curves", GAINS: "gains of the fixes"}
 """Kind of entry → what it holds."""
 
-OF_PIXELS = (EMBEDDING, ALIKE, PROBABILITIES)
-"""What cannot be computed without the pictures."""
+OF_PIXELS = (EMBEDDING, ALIKE)
+"""What is computed from the pictures, and hangs on no label."""
 
 _LIBRARIES = ("tensorflow", "keras", "cleanlab", "numpy", "pandas", "scikit-learn", "scipy",
               "pillow", "simplejpeg", "opencv-python-headless")
@@ -66,11 +68,13 @@ class About:
 
     Attributes:
         backbone: its name.
+        description: the model in words.
         tensor_size: side of the pictures it reads, which measures hang on.
         notes: for the user.
     """
 
     backbone: str
+    description: str
     tensor_size: int
     notes: tuple[str, ...]
 
@@ -92,6 +96,23 @@ class Look:
         file = (_program(), sha, extension, self.tensor_size)
         return [key_of(MEASURES, *file),
                 *([key_of(ACTIVATIONS, *file, self.network)] if self.network else [])]
+
+
+class Fingerprint(NamedTuple):
+    """Keys of a dataset under the settings of an audit.
+
+    Attributes:
+        pictures: of the contents of its files.
+        whole: of these with labels, by the order of their names, splits and groups: classes that
+            are renamed and keep their order are the same to all that is computed.
+    """
+
+    pictures: bytes
+    whole: bytes
+
+    def of(self, kind: str) -> bytes:
+        """What an entry of a kind hangs on."""
+        return self.pictures if kind in {ABOUT, *OF_PIXELS} else self.whole
 
 
 @dataclass
@@ -220,26 +241,29 @@ class Past:
             self.reused.append(words if count == total
                                else f"{words} of {count:,} of {total:,} images")
 
-    def about(self, fingerprint: bytes | None, *, wanted: Iterable[str]) -> About | None:
-        """What was chosen for this dataset, if what is `wanted` of it is there too, and whole."""
+    def about(self, fingerprint: Fingerprint | None) -> About | None:
+        """What was chosen for this dataset, if all that takes its pictures is there too."""
         if self.store is None or fingerprint is None:
             return None
-        keys = [key_of(kind, fingerprint) for kind in wanted]
+        # The network is trained further on whole pictures, for these labels.
+        tuned = (PROBABILITIES,) if find_effort(self.settings.effort).fine_tunes else ()
+        keys = [key_of(kind, fingerprint.of(kind)) for kind in (*OF_PIXELS, *tuned)]
         if any(not self.store.get([key]) for key in keys):
             return None
-        known = self._load(ABOUT, fingerprint)
+        known = self._load(ABOUT, fingerprint.of(ABOUT))
         return None if known is None else known[0]
 
-    def keep_about(self, fingerprint: bytes | None, about: About) -> None:
+    def keep_about(self, fingerprint: Fingerprint | None, about: About) -> None:
         """Keep what was chosen."""
-        self._save(ABOUT, fingerprint, (about,))
+        if fingerprint is not None:
+            self._save(ABOUT, fingerprint.of(ABOUT), (about,))
 
-    def once(self, kind: str, fingerprint: bytes | None, compute: Callable[[], Any]) -> Any:
+    def once(self, kind: str, fingerprint: Fingerprint | None, compute: Callable[[], Any]) -> Any:
         """A result as it was computed before, else as it is computed now, and then kept."""
-        key = fingerprint
-        if kind == GAINS and fingerprint is not None:
+        key = None if fingerprint is None else fingerprint.of(kind)
+        if kind == GAINS and key is not None:
             thresholds = json.dumps(self.settings.as_json()["thresholds"], sort_keys=True)
-            key = key_of(fingerprint, thresholds, *sorted(self.settings.disabled))
+            key = key_of(key, thresholds, *sorted(self.settings.disabled))
         known = self._load(kind, key)
         if known is not None:
             self.reused.append(WORDS[kind])
@@ -248,8 +272,8 @@ class Past:
         self._save(kind, key, (value,))
         return value
 
-    def fingerprint(self, hashes: Sequence[str], manifest: pd.DataFrame) -> bytes | None:
-        """Key of a dataset under these settings; None where not all of it can be told.
+    def fingerprint(self, hashes: Sequence[str], manifest: pd.DataFrame) -> Fingerprint | None:
+        """Keys of a dataset under these settings; None where not all of it can be told.
 
         That is where a file has no hash, and for a network or figures of the user's own.
         """
@@ -258,13 +282,15 @@ class Past:
                 ".py:" in asked.backbone or asked.backbone.endswith(".keras")):
             return None
         order = content_order(manifest.assign(file_sha256=list(hashes)))
-        told = zip(hashes, manifest["given_label"], manifest["split"], manifest["group"],
-                   map(extension_of, manifest["path"]), strict=True)
-        facts = list(told)
-        rows = [facts[row] for row in order]
-        return key_of(_program(), json.dumps(rows), asked.backbone, asked.effort,
-                      asked.folds, asked.seed, *_weights(asked.backbone),
-                      runtime_kind(choose_runtime(asked.runtime, len(rows))), *_machine())
+        classes, codes = np.unique(manifest["given_label"].to_numpy(object), return_inverse=True)
+        files = list(zip(hashes, map(extension_of, manifest["path"]), strict=True))
+        labels = list(zip(codes.tolist(), manifest["split"], manifest["group"], strict=True))
+        pictures = key_of(
+            _program(), json.dumps([files[row] for row in order]), asked.backbone, asked.effort,
+            asked.seed, len(classes) > 1, *_weights(asked.backbone),
+            runtime_kind(choose_runtime(asked.runtime, len(files))), *_machine())
+        return Fingerprint(pictures, key_of(
+            pictures, json.dumps([labels[row] for row in order]), asked.folds))
 
     def _load(self, kind: str, key: bytes | None) -> Any:
         if self.store is None or key is None:

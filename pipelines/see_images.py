@@ -23,7 +23,7 @@ from audit.representations import (
 from audit.row_order import content_order
 from pipelines.measure_images import image_timeout_s
 from pipelines.measure_shards import ImageFile, MeasureShard, shards_of
-from pipelines.past import OF_PIXELS, About, Look
+from pipelines.past import About, Look
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from audit.imagestore import Looks, Thumbnails
     from audit.representations import Backbone
     from audit.types import Ingested
-    from pipelines.past import Past
+    from pipelines.past import Fingerprint, Past
     from pipelines.progress import Stages
     from pipelines.settings import Settings
 
@@ -51,7 +51,7 @@ class Seen:
     images: pd.DataFrame
     thumbnails: Thumbnails
     order: np.ndarray
-    fingerprint: bytes | None
+    fingerprint: Fingerprint | None
     about: About
     looks: Looks | None = None
     backbone: Backbone | None = None
@@ -115,7 +115,7 @@ def see_images(past: Past, settings: Settings, ingested: Ingested, work: Path, e
             past.keep_images(results, [paths[one.row] for one in shard.items], look)
     measures, looks, thumbnails = collector.close()
     fingerprint = past.fingerprint(hashes, ingested.manifest)
-    about = About(backbone.name, backbone.tensor_size, notes)
+    about = About(backbone.name, backbone.description, backbone.tensor_size, notes)
     past.keep_about(fingerprint, about)
     images, order = _ordered(ingested, measures)
     return Seen(images, thumbnails.reordered(order), order, fingerprint, about,
@@ -127,7 +127,7 @@ def _as_it_was(past: Past, ingested: Ingested, hashes: list[str], work: Path, st
                ) -> Seen | None:
     """Images that were measured before, if all is known that takes their pictures."""
     fingerprint = past.fingerprint(hashes, ingested.manifest)
-    about = past.about(fingerprint, wanted=OF_PIXELS)
+    about = past.about(fingerprint)
     if about is None:
         return None
     collector = Collector(work, len(hashes), 0)

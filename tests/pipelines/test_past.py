@@ -107,6 +107,25 @@ def test_renamed_folders_cost_nothing_and_change_nothing_but_names(first, data, 
     assert flags[0] == flags[1]
 
 
+def test_classes_that_are_renamed_and_keep_their_order_cost_nothing(first, data, tmp_path):
+    for folder in list(data.iterdir()):
+        folder.rename(folder.with_name(f"class-{folder.name}"))
+    told = audited(data, tmp_path / "run")
+    assert not stages(told) & {"measuring", "embedding", "cross-validating", "trying the fixes"}
+    audited(data, tmp_path / "fresh", cache=False)
+    assert_same(tmp_path / "run", tmp_path / "fresh")
+
+
+def test_classes_that_change_their_order_are_learned_anew(first, data, tmp_path):
+    names = sorted(folder.name for folder in data.iterdir())
+    (data / names[0]).rename(data / "zzz")
+    told = audited(data, tmp_path / "run")
+    assert "cross-validating" in stages(told)
+    assert "embedding" not in stages(told)
+    audited(data, tmp_path / "fresh", cache=False)
+    assert_same(tmp_path / "run", tmp_path / "fresh")
+
+
 def test_an_audit_that_was_killed_goes_on_after_its_last_whole_stage(first, data, tmp_path):
     """Without the entries of the stages that were not ended; what was ended is not done again."""
     with closing(sqlite3.connect(next((tmp_path / "cache").glob("*.sqlite")))) as db, db:
@@ -148,11 +167,11 @@ def test_what_has_changed_is_found_as_by_a_fresh_audit(data, tmp_path, change):
     told = audited(data, tmp_path / "run", **more)
     audited(data, tmp_path / "fresh", cache=False, **more)
     assert_same(tmp_path / "run", tmp_path / "fresh")
-    # Of each picture what hangs on it alone; of the data set nothing.
-    new = {"picture", "added"} & {change}
-    everything, = told["reused"]
-    assert everything.startswith("measures and thumbnails")
-    assert (" of " in everything) == bool(new), everything
+    # Of each picture what hangs on it alone; of the data set what hangs on no label, if it is whole.
+    images, *whole = told["reused"]
+    assert images.startswith("measures and thumbnails")
+    assert (" of " in images) == (change in {"picture", "added"}), images
+    assert whole == (["embeddings", "neighbours and duplicates"] if change == "label" else [])
 
 
 def test_a_picture_that_was_changed_within_its_time_is_seen_unless_it_was_settled(data, tmp_path):
