@@ -107,7 +107,7 @@ def test_renamed_folders_cost_nothing_and_change_nothing_but_names(first, data, 
     assert flags[0] == flags[1]
 
 
-def test_classes_that_are_renamed_and_keep_their_order_cost_nothing(first, data, tmp_path):
+def test_classes_that_are_renamed_and_keep_their_order_cost_nothing(data, tmp_path):
     for folder in list(data.iterdir()):
         folder.rename(folder.with_name(f"class-{folder.name}"))
     told = audited(data, tmp_path / "run")
@@ -116,7 +116,7 @@ def test_classes_that_are_renamed_and_keep_their_order_cost_nothing(first, data,
     assert_same(tmp_path / "run", tmp_path / "fresh")
 
 
-def test_classes_that_change_their_order_are_learned_anew(first, data, tmp_path):
+def test_classes_that_change_their_order_are_learned_anew(data, tmp_path):
     names = sorted(folder.name for folder in data.iterdir())
     (data / names[0]).rename(data / "zzz")
     told = audited(data, tmp_path / "run")
@@ -167,7 +167,7 @@ def test_what_has_changed_is_found_as_by_a_fresh_audit(data, tmp_path, change):
     told = audited(data, tmp_path / "run", **more)
     audited(data, tmp_path / "fresh", cache=False, **more)
     assert_same(tmp_path / "run", tmp_path / "fresh")
-    # Of each picture what hangs on it alone; of the data set what hangs on no label, if it is whole.
+    # Of each picture what hangs on it alone; of all of them what hangs on no label.
     images, *whole = told["reused"]
     assert images.startswith("measures and thumbnails")
     assert (" of " in images) == (change in {"picture", "added"}), images
