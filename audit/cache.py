@@ -45,6 +45,7 @@ create index if not exists by_kind on entries (kind, bytes);
 create table if not exists files (
     path blob primary key, bytes integer not null, changed integer not null, sha256 text not null,
     used integer not null) without rowid;
+create index if not exists by_sum on files (sha256);
 """
 
 
@@ -235,6 +236,11 @@ class Store:
             found |= {path: sha for path, size, changed, sha in rows
                       if asked[path] == (size, changed)}
         return found
+
+    def has_seen(self, hashes: Iterable[str]) -> bool:
+        """Whether a file with one of these SHA-256 was hashed before, by whatever path."""
+        return any(self._ask(f"select 1 from files where sha256 in ({_marks(some)}) limit 1", some)  # noqa: S608 - marks only
+                   for some in _parts(list(hashes)))
 
     def remember(self, files: Iterable[tuple[bytes, int, int, str]]) -> None:
         """Keep the hashes of files: path, bytes, time of the last change in ns, SHA-256."""

@@ -175,6 +175,11 @@ class Looks:
     pictures: TensorStore
     activations: NDArray[np.float16] | None = None
 
+    @property
+    def folder(self) -> Path:
+        """Where files of this run may be put."""
+        return self.pictures.path.parent
+
     def activations_of(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         """Activations `(len(rows), d)` of pictures `rows`.
 

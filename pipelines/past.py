@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import audit
-from audit.cache import Store, cache_bound, cache_folder, key_of
+from audit.cache import MOST_OF_ONE, Store, cache_bound, cache_folder, key_of
 from audit.image_results import ImageResult
-from audit.measures import extension_of
+from audit.measures import extension_of, hash_of_file
 from audit.places import is_remote
 from audit.representations import choose_runtime, find_effort, runtime_kind
 from audit.row_order import content_order
@@ -58,6 +58,9 @@ OF_PIXELS = (EMBEDDING, ALIKE)
 _LIBRARIES = ("tensorflow", "keras", "cleanlab", "numpy", "pandas", "scikit-learn", "scipy",
               "pillow", "simplejpeg", "opencv-python-headless")
 _AT_ONCE = 1_000
+_SAMPLE = 64
+"""Files that are hashed to find out whether files were renamed, about."""
+
 _PASSING = {"missing", "timeout", "crash", "bomb"}
 """Kinds of failure that are not the file's: it is tried again."""
 
@@ -179,7 +182,10 @@ class Past:
                 self._settled.add(os.fsencode(path))
 
     def keep_hashes(self, paths: Sequence[str], hashes: Sequence[str]) -> None:
-        """Keep the hashes of files that were read after `hashes`, but of those just changed."""
+        """Keep the hashes of files that were read after `hashes`.
+
+        Of a file just changed it is kept that there is such a file, but not where.
+        """
         if self.store is None:
             return
         kept = []
@@ -187,7 +193,29 @@ class Past:
             encoded = os.fsencode(path)
             if sha and encoded in self._settled:
                 kept.append((encoded, *self._files[encoded], sha))
+            elif sha:
+                kept.append((b"\0" + sha.encode(), 0, 0, sha))  # which is no path
         self.store.remember(kept)
+
+    def with_moved(self, paths: Sequence[str], hashes: Sequence[str],
+                   advance: Callable[[float], None]) -> list[str]:
+        """Hashes, with those of files that are not known by their paths: they may be renamed ones.
+
+        They are read for that, unless none of a sample of them was seen before: new files are read
+        once, when they are measured. So are those in a store.
+        """
+        found = list(hashes)
+        rows = [row for row, sha in enumerate(hashes) if not sha and not is_remote(paths[row])]
+        sample = rows[::max(1, len(rows) // _SAMPLE)]
+        for some in (sample, rows):
+            for row in some:
+                if not found[row]:
+                    found[row] = hash_of_file(paths[row])
+                    advance(1)
+            if self.store is None or not self.store.has_seen(found[row] for row in sample):
+                break
+        self.keep_hashes(paths, found)
+        return found
 
     @property
     def is_empty(self) -> bool:
@@ -300,7 +328,12 @@ class Past:
         return None if value is None else pickle.loads(value)  # noqa: S301 - ours, its sum was checked
 
     def _save(self, kind: str, key: bytes | None, value: object) -> None:
-        if self.store is not None and key is not None:
+        if self.store is None or key is None:
+            return
+        # Arrays are looked at first: one that is too large to be kept is not copied to find out.
+        arrays: list[pickle.PickleBuffer] = []
+        pickle.dumps(value, protocol=5, buffer_callback=arrays.append)
+        if sum(one.raw().nbytes for one in arrays) <= MOST_OF_ONE:
             self.store.put(kind, [(key_of(kind, key), pickle.dumps(value, protocol=5))])
 
 

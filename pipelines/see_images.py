@@ -10,8 +10,7 @@ import pandas as pd
 from audit.errors import UsageError
 from audit.image_results import Collector, read_results
 from audit.imagestore import TensorStore
-from audit.measures import hash_of_file
-from audit.places import absolute, is_remote
+from audit.places import absolute
 from audit.representations import (
     AUTO,
     PATCHES,
@@ -80,11 +79,8 @@ def see_images(past: Past, settings: Settings, ingested: Ingested, work: Path, e
     paths = ingested.manifest["path"].tolist()
     hashes = past.hashes(paths, ingested.listed)
     if not past.is_empty:
-        with stages.stage("hashing what changed", images=hashes.count("")):
-            # To hash what is in a store is to read it, which is done once, where it is measured.
-            hashes = [sha or ("" if is_remote(path) else hash_of_file(path))
-                      for path, sha in zip(paths, hashes, strict=True)]
-        past.keep_hashes(paths, hashes)
+        with stages.stage("hashing what changed", images=hashes.count("")) as advance:
+            hashes = past.with_moved(paths, hashes, advance)
         known = _as_it_was(past, ingested, hashes, work, stages)
         if known is not None:
             return known

@@ -7,7 +7,10 @@ of an image is 1: each block counts as much in a distance as any other, however 
 
 from __future__ import annotations
 
+import os
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -26,6 +29,11 @@ LEARNED_FROM = 4_096
 """Images from which whatever is learned without labels is learned."""
 
 BATCH = 64
+
+MOST_IN_MEMORY = 2**30
+"""Bytes of embeddings above which they lie in a file, whose pages the system may take back."""
+
+_ROWS = 16_384
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ def embed(describers: Sequence[Describer], looks: Looks, rows: NDArray[np.int64]
                       for reduction, block in zip(reductions[-1], blocks, strict=True)])
     learned = np.concatenate([block for part in parts for block in part], axis=1)
     advance(len(first))
-    embeddings = np.empty((len(rows), learned.shape[1]), np.float32)
+    embeddings = _room((len(rows), learned.shape[1]), looks.folder)
     embeddings[first] = learned
     for some in _batches(rest):
         embeddings[some] = np.concatenate([
@@ -96,14 +104,37 @@ def laid_out(known: Features, rows: NDArray[np.int64], images: int) -> Features:
     """One row an image, NaN where it is not known; no copy if all are known."""
     if len(rows) == images:
         return known
-    everywhere = np.full((images, known.shape[1]), np.nan, np.float32)
-    everywhere[rows] = known
+    everywhere = _room((images, known.shape[1]), _folder_of(known))
+    for start in range(0, images, _ROWS):
+        everywhere[start:start + _ROWS] = np.nan
+    for start in range(0, len(rows), _ROWS):
+        everywhere[rows[start:start + _ROWS]] = known[start:start + _ROWS]
     return everywhere
 
 
 def rows_of(embeddings: Features, rows: NDArray[np.int64]) -> Features:
     """Some rows, ascending; no copy if these are all of them."""
-    return embeddings if len(rows) == len(embeddings) else embeddings[rows]
+    if len(rows) == len(embeddings):
+        return embeddings
+    some = _room((len(rows), embeddings.shape[1]), _folder_of(embeddings))
+    for start in range(0, len(rows), _ROWS):
+        some[start:start + _ROWS] = embeddings[rows[start:start + _ROWS]]
+    return some
+
+
+def _room(shape: tuple[int, int], folder: Path | None) -> Features:
+    """An array in memory, or, where it would take too much of it, in a file of the work folder."""
+    if folder is None or 4 * shape[0] * shape[1] <= MOST_IN_MEMORY:
+        return np.empty(shape, np.float32)
+    handle, name = tempfile.mkstemp(".embeddings", dir=folder)
+    os.close(handle)
+    return np.memmap(name, np.float32, "w+", shape=shape)
+
+
+def _folder_of(embeddings: Features) -> Path | None:
+    """Where they lie, if they lie in a file."""
+    name = embeddings.filename if isinstance(embeddings, np.memmap) else None
+    return None if name is None else Path(name).parent
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,21 @@ def test_classes_that_are_renamed_and_keep_their_order_cost_nothing(data, tmp_pa
     assert_same(tmp_path / "run", tmp_path / "fresh")
 
 
+@pytest.mark.usefixtures("data")
+def test_files_of_another_data_set_are_read_once(tmp_path, monkeypatch):
+    """To hash them first would be to read them twice, for nothing: none was seen before."""
+    other = tmp_path / "other"
+    write_digits(other)
+    for number, path in enumerate(sorted(other.rglob("*.png"))):
+        path.write_bytes(path.read_bytes() + b"%d" % number)  # behind its end
+    read = []
+    monkeypatch.setattr(past_module, "hash_of_file", lambda path: read.append(path) or "00")
+    monkeypatch.setattr(past_module, "_SAMPLE", 10)
+    told = audited(other, tmp_path / "run")
+    assert told["reused"] == []
+    assert 0 < len(read) < 25
+
+
 def test_classes_that_change_their_order_are_learned_anew(data, tmp_path):
     names = sorted(folder.name for folder in data.iterdir())
     (data / names[0]).rename(data / "zzz")

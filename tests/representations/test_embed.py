@@ -1,5 +1,7 @@
 """From pictures to embeddings: what is learned without labels, on scikit-learn's real digits."""
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -8,7 +10,7 @@ from sklearn.model_selection import cross_val_score
 
 from audit.imagestore import Looks, TensorStore
 from audit.keras_runtime import load_keras
-from audit.representations.embed import embed
+from audit.representations.embed import embed, laid_out, rows_of
 from audit.representations.inference import BATCH
 from audit.representations.networks import Extractor, NetworkDescriber
 from audit.representations.patches import SIDE, PatchDescriber
@@ -103,12 +105,12 @@ class FixedDescriber:
         return [block[rows] for block in self.blocks]
 
 
-def test_each_block_counts_the_same_and_rows_keep_their_order():
+def test_each_block_counts_the_same_and_rows_keep_their_order(store):
     random = np.random.default_rng(0)
     blocks = [random.normal(7, 100, (500, 4)).astype(np.float32),
               random.normal(0, 0.01, (500, 2)).astype(np.float32)]
     rows = random.permutation(500)[:300]
-    embeddings = embed([FixedDescriber(blocks)], None, rows, 0, lambda _: None)
+    embeddings = embed([FixedDescriber(blocks)], store, rows, 0, lambda _: None)
     assert (embeddings.rows.shape, embeddings.mirrored) == ((300, 6), 0)
     for block, columns in zip(blocks, (slice(0, 4), slice(4, 6)), strict=True):
         own = embeddings.rows[:, columns]
@@ -117,6 +119,25 @@ def test_each_block_counts_the_same_and_rows_keep_their_order():
         expected = np.linalg.norm(block[rows[0]] - block[rows[1:]], axis=1)
         found = np.linalg.norm(own[0] - own[1:], axis=1)
         np.testing.assert_allclose(found / found.mean(), expected / expected.mean(), rtol=1e-3)
+
+
+def test_many_embeddings_lie_in_a_file_and_are_the_same(digits, tmp_path, monkeypatch):
+    looks = store_of(digits[0], tmp_path / "tensors")
+    rows = np.flatnonzero(np.arange(COUNT) % 3)
+
+    def embedded():
+        known = embed([PatchDescriber(8)], looks, rows, 0, lambda _: None).rows
+        everywhere = laid_out(known, rows, COUNT)
+        return everywhere, rows_of(everywhere, rows[5:])
+
+    in_memory = embedded()
+    monkeypatch.setattr(sys.modules[embed.__module__], "MOST_IN_MEMORY", 1_000)
+    in_files = embedded()
+    for one, other in zip(in_memory, in_files, strict=True):
+        assert isinstance(other, np.memmap)
+        assert not isinstance(one, np.memmap)
+        np.testing.assert_array_equal(one, other)
+    assert np.isnan(in_files[0][::3]).all()
 
 
 @pytest.fixture(scope="module")
