@@ -106,6 +106,14 @@ bench-page: $(DEVTOOLS) $(VENV)/.review-installed  ## From key press to the next
 bench-curves: $(DEVTOOLS)  ## Learning curves back-tested, on ARGS=RUN; see benchmarks/back_test_curves.py
 	@$(BIN)/python -m benchmarks.back_test_curves $(ARGS)
 
+.PHONY: bench-rows
+bench-rows: $(DEVTOOLS)  ## Everything after measuring for a million made-up rows; see benchmarks/million_rows.py
+	@$(BIN)/python -m benchmarks.million_rows $(ARGS)
+
+.PHONY: bench-kills
+bench-kills: $(DEVTOOLS)  ## Audits killed at random moments and begun again, on ARGS=FOLDER; see benchmarks/kill_audits.py
+	@$(BIN)/python -m benchmarks.kill_audits $(ARGS)
+
 .PHONY: bench-diagnose
 bench-diagnose: $(DEVTOOLS)  ## How often audit diagnose is right, and how often it alarms; see benchmarks/diagnose_faults.py
 	@$(BIN)/python -m benchmarks.diagnose_faults $(ARGS)
