@@ -54,8 +54,8 @@ def one_trial(embeddings, labels, classes, choices, seed):
     """Predicted, low, high and measured mean recall."""
     folds = assign_folds(pd.Series(labels.astype(str)), np.arange(len(labels)),
                          np.ones(len(labels), bool), 5, seed).fold
-    head = cross_validate_head(embeddings, labels, folds, classes, seed, landmarks=LANDMARKS,
-                               choices=Choices(**choices))
+    head, = cross_validate_head(embeddings, labels, [folds], classes, seed, landmarks=LANDMARKS,
+                                choices=Choices(**choices))
     believed = fit_label_noise(np.log(head.probabilities + 1e-12), labels).is_wrong < 0.5  # noqa: PLR2004
     refits = Refits(embeddings, labels, folds[None], classes, choices, LANDMARKS, seed)
     curve = refits.learning_curve(believed)

@@ -111,9 +111,9 @@ def audit_rows(made: MadeUp, effort_name: str, run: RunDir, clock: Clock) -> dic
     with clock.stage("cross-validating"):
         validation = cross_validate(
             images["given_label"], classes, repeats[:effort.repeats],
-            lambda tasks, choices: (cross_validate_head(
-                embeddings, task.labels, task.folds, task.classes, SEED + task.repeat,
-                landmarks=effort.landmarks, choices=choices) for task in tasks),
+            lambda tasks: cross_validate_head(
+                embeddings, tasks[0].labels, (task.folds for task in tasks), tasks[0].classes,
+                SEED, landmarks=effort.landmarks),
             "a kernel classifier")
     evidence = Evidence(images=images, classes=classes, pairs=pairs, neighbours=neighbours,
                         cross_validation=validation, seed=SEED)

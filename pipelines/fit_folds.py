@@ -23,14 +23,14 @@ def _tell_nobody(_: float) -> None:
 
 @dataclass(frozen=True)
 class FitFolds:
-    """Fits and predicts the folds of one cross-validation.
+    """Fits and predicts the folds of cross-validations of the same images.
 
     Attributes:
         embeddings: `(n, d)`, or a `.npy` file of them.
-        seed: of the first repeat; the next ones have the next.
+        seed: of the sample that the kernel is approximated from.
         optional: last columns that are used only where they help.
         landmarks: images that the kernel is approximated from.
-        advance: told of progress, `STEPS` in all.
+        advance: told of progress, `STEPS` a task.
     """
 
     embeddings: np.ndarray | Path
@@ -39,28 +39,35 @@ class FitFolds:
     landmarks: int
     advance: Callable[[float], None] = _tell_nobody
 
-    def __call__(self, asked: tuple[Task, Choices | None]) -> HeadAnswer:
-        """Out-of-fold answers to a task, with choices made before, if they were."""
-        task, choices = asked
+    def __call__(self, asked: tuple[Sequence[Task], Choices | None]) -> list[HeadAnswer]:
+        """Out-of-fold answers to tasks, with choices made before, if they were."""
+        return list(self.answers(*asked))
+
+    def answers(self, tasks: Sequence[Task], choices: Choices | None = None,
+                ) -> Iterator[HeadAnswer]:
+        """The same, one after the other, each as it is there."""
         known = (self.embeddings if isinstance(self.embeddings, np.ndarray)
                  else np.load(self.embeddings, mmap_mode="r"))
+        first = tasks[0]
         return cross_validate_head(
-            rows_of(known, task.rows), task.labels, task.folds, task.classes,
-            self.seed + task.repeat, self.advance, optional=self.optional,
+            rows_of(known, first.rows), first.labels, (task.folds for task in tasks),
+            first.classes, self.seed, self.advance, optional=self.optional,
             landmarks=self.landmarks, choices=choices)
 
-    def on(self, engine: Engine, work: Path,
-           ) -> Callable[[Sequence[Task], Choices | None], Iterator[HeadAnswer]]:
-        """The same for several tasks, done by an engine; embeddings go by a file if it must be."""
+    def on(self, engine: Engine, work: Path) -> Callable[[Sequence[Task]], Iterator[HeadAnswer]]:
+        """The same, done by an engine; embeddings go by a file if it must be."""
         if engine.is_here:
-            return lambda tasks, choices: engine.map_calls(
-                self, [(task, choices) for task in tasks])
+            return self.answers
         path = work.absolute() / "embeddings.npy"
         np.save(path, np.asarray(self.embeddings))
         there = replace(self, embeddings=path, advance=_tell_nobody)
 
-        def fits(tasks: Sequence[Task], choices: Choices | None) -> Iterator[HeadAnswer]:
-            for answer in engine.map_calls(there, [(task, choices) for task in tasks]):
+        def fits(tasks: Sequence[Task]) -> Iterator[HeadAnswer]:
+            (first,), = engine.map_calls(there, [(tasks[:1], None)])
+            self.advance(STEPS)
+            yield first
+            for answer, in engine.map_calls(there, [([task], first.choices)
+                                                    for task in tasks[1:]]):
                 self.advance(STEPS)
                 yield answer
 

@@ -12,7 +12,7 @@ from audit.noise import fit_label_noise, temperature_scaled
 from audit.types import CrossValidation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,21 +39,19 @@ class Task:
         labels: `(len(rows),)` from 0 to `classes` - 1.
         folds: `(len(rows),)` from 0 on.
         classes: number of classes.
-        repeat: its number, from 0.
     """
 
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     folds: NDArray[np.int64]
     classes: int
-    repeat: int
 
 
 def cross_validate(
     labels: pd.Series,
     classes: Sequence[str],
     repeats: Sequence[Folds],
-    fits: Callable[[Sequence[Task], Choices | None], Iterable[HeadAnswer]],
+    fits: Callable[[Sequence[Task]], Iterable[HeadAnswer]],
     model: str,
     second: Callable[[Task], NDArray[np.float32] | None] = lambda _: None,
 ) -> CrossValidation:
@@ -63,8 +61,7 @@ def cross_validate(
         labels: given label of each image.
         classes: all class names; columns of the answer.
         repeats: one or more assignments to folds of the same images.
-        fits: fits a classifier for each of some tasks: for the first repeat, and then for the
-            others, told what the first one chose.
+        fits: fits a classifier for each of some tasks, in their order.
         model: the model in words.
         second: another model, asked once, for out-of-fold logits `(len(task.rows), task.classes)`
             or None; it counts as much as makes the labels of held-out images most likely.
@@ -74,13 +71,12 @@ def cross_validate(
     scored = [name for name in classes if name not in first.not_scorable]
     columns = [list(classes).index(name) for name in scored]
     codes = pd.Categorical(labels.iloc[rows], categories=scored).codes.astype(np.int64)
-    tasks = [Task(rows, codes, folds.fold[rows], len(scored), number)
-             for number, folds in enumerate(repeats)]
+    tasks = [Task(rows, codes, folds.fold[rows], len(scored)) for folds in repeats]
     choices: list[Choices] = []
     accuracies = []
     repeated: list[NDArray[np.floating]] = []
     total = np.zeros((len(rows), len(scored)))
-    for answer in _answers(fits, tasks):
+    for answer in fits(tasks):
         choices.append(answer.choices)
         accuracies.append(answer.training_accuracy)
         total += answer.probabilities
@@ -103,15 +99,6 @@ def cross_validate(
 
     return CrossValidation(laid_out(total), first.fold, float(np.mean(accuracies)), model,
                            tuple(laid_out(one) for one in repeated), chosen)
-
-
-def _answers(fits: Callable[[Sequence[Task], Choices | None], Iterable[HeadAnswer]],
-             tasks: Sequence[Task]) -> Iterator[HeadAnswer]:
-    first, = fits(tasks[:1], None)
-    choices = first.choices
-    yield first
-    del first
-    yield from fits(tasks[1:], choices)
 
 
 def _mix(first: NDArray[np.float64], second: NDArray[np.float64], labels: NDArray[np.int64],

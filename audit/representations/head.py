@@ -25,15 +25,20 @@ from audit.representations.least_squares import FoldedLeastSquares, centred, one
 from audit.representations.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
+
+    from audit.representations.least_squares import Crossed
 
 WIDTHS = (0.25, 0.5)
 """Widths of the kernel to choose from. Wider and narrower ones were never better on three sets."""
 
 RIDGES = (0.03, 0.1, 0.3, 1.0)
 """Weights of the squared norm to choose from; an image has a kernel value of 1 with itself."""
+
+RIDGE_BEGUN_AT = 2
+"""Which of them is tried first."""
 
 CHOSEN_ON = 1_000
 """Images on which the columns and the width of the kernel are chosen."""
@@ -88,7 +93,7 @@ class _Fitted:
 def cross_validate_head(
     embeddings: NDArray[np.float32],
     labels: NDArray[np.int64],
-    folds: NDArray[np.int64],
+    assignments: Iterable[NDArray[np.int64]],
     classes: int,
     seed: int,
     advance: Callable[[int], None] = lambda _: None,
@@ -96,47 +101,57 @@ def cross_validate_head(
     optional: int = 0,
     landmarks: int = 3_000,
     choices: Choices | None = None,
-) -> HeadAnswer:
+) -> Iterator[HeadAnswer]:
     """Fit one classifier a fold on what is outside it, and predict what is inside.
 
-    Every choice is made by the likelihood of the given labels of held-out images.
+    Every choice is made by the likelihood of the given labels of held-out images, in the first
+    assignment to folds. The kernel and what it is approximated from are the same in all.
 
     Args:
         embeddings: `(n, d)`, finite, blocks of columns scaled as they are to count.
         labels: `(n,)` from 0 to `classes` - 1.
-        folds: `(n,)` from 0 on.
+        assignments: to folds, each `(n,)` from 0 on.
         classes: number of classes.
         seed: of the sample of images that the kernel is approximated from.
-        advance: told of progress since the last call, `STEPS` in all.
+        advance: told of progress since the last call, `STEPS` an assignment.
         optional: number of last columns that are used only where they help.
         landmarks: images that the kernel is approximated from, as far as memory allows; fewer
             images are not approximated.
         choices: those of an earlier cross-validation of the same images, which saves the time
             to choose.
+
+    Yields:
+        An answer an assignment.
     """
-    progress = Progress(advance)
-    random = np.random.default_rng(seed)
-    columns, width = ((choices.columns, choices.width) if choices else
-                      _choose_kernel(embeddings, labels, folds, classes, optional, random))
-    progress.reach(0.15)
-    used = embeddings[:, :columns]
-    squares = FoldedLeastSquares(kernel_features(
-        used, GaussianKernel.of(used, width),
-        min(landmarks, _affordable(len(labels), len(np.unique(folds)))), random), folds)
-    progress.reach(0.3)
     targets = one_hot(labels, classes)
-    fitted = (_fit(squares, choices.ridge, targets, labels) if choices else
-              _choose_ridge(squares, targets, labels))
-    progress.reach(0.6)
-    answers = [fitted.scores]
-    rounds = choices.correction_rounds if choices else CORRECTION_ROUNDS
-    if rounds:
-        answers += _corrected(squares, fitted.ridge, targets, labels, rounds, progress)
-    kept = rounds if choices else int(np.argmax(
-        [fit_label_noise(scores, labels).log_likelihood for scores in answers]))
-    progress.reach(1)
-    return HeadAnswer(temperature_scaled(answers[kept], labels), fitted.training_accuracy,
-                      Choices(columns, width, fitted.ridge, kept))
+    features: NDArray[np.float32] | None = None
+    for folds in assignments:
+        progress = Progress(advance)
+        if features is None:
+            columns, width = ((choices.columns, choices.width) if choices else
+                              _choose_kernel(embeddings, labels, folds, classes, optional, seed))
+            progress.reach(0.15)
+            used = embeddings[:, :columns]
+            features = kernel_features(
+                used, GaussianKernel.of(used, width),
+                min(landmarks, _affordable(len(labels), len(np.unique(folds)))),
+                np.random.default_rng(seed))
+        squares = FoldedLeastSquares(features, folds)
+        progress.reach(0.3)
+        crossed = squares.crossed(targets)
+        fitted = (_fit(squares, choices.ridge, crossed, labels) if choices else
+                  _choose_ridge(squares, crossed, labels))
+        progress.reach(0.6)
+        answers = [fitted.scores]
+        rounds = choices.correction_rounds if choices else CORRECTION_ROUNDS
+        if rounds:
+            answers += _corrected(squares, fitted.ridge, targets, labels, rounds, progress)
+        kept = rounds if choices else int(np.argmax(
+            [fit_label_noise(scores, labels).log_likelihood for scores in answers]))
+        progress.reach(1)
+        choices = choices or Choices(columns, width, fitted.ridge, kept)
+        yield HeadAnswer(temperature_scaled(answers[kept], labels), fitted.training_accuracy,
+                         choices)
 
 
 def _affordable(images: int, folds: int) -> int:
@@ -146,10 +161,11 @@ def _affordable(images: int, folds: int) -> int:
 
 
 def _choose_kernel(embeddings: NDArray[np.float32], labels: NDArray[np.int64],
-                   folds: NDArray[np.int64], classes: int, optional: int,
-                   random: np.random.Generator) -> tuple[int, float]:
+                   folds: NDArray[np.int64], classes: int, optional: int, seed: int,
+                   ) -> tuple[int, float]:
     """Number of columns and width that make held-out labels of a sample most likely."""
     total = embeddings.shape[1]
+    random = np.random.default_rng(seed)
     chosen = np.sort(random.permutation(len(labels))[:CHOSEN_ON])
     targets = one_hot(labels[chosen], classes)
     best, best_likelihood = (total, WIDTHS[0]), -np.inf
@@ -158,25 +174,39 @@ def _choose_kernel(embeddings: NDArray[np.float32], labels: NDArray[np.int64],
         for width in WIDTHS:
             features = kernel_features(some, GaussianKernel.of(some, width), len(some), random)
             squares = FoldedLeastSquares(features, folds[chosen])
-            likelihood = _choose_ridge(squares, targets, labels[chosen]).log_likelihood
+            likelihood = _choose_ridge(squares, squares.crossed(targets),
+                                       labels[chosen]).log_likelihood
             if likelihood > best_likelihood:
                 best, best_likelihood = (columns, width), likelihood
     return best
 
 
-def _choose_ridge(squares: FoldedLeastSquares, targets: NDArray[np.float32],
-                  labels: NDArray[np.int64]) -> _Fitted:
-    """The ridge that makes held-out labels most likely."""
-    return max((_fit(squares, ridge, targets, labels) for ridge in RIDGES),
-               key=lambda one: one.log_likelihood)
+def _choose_ridge(squares: FoldedLeastSquares, crossed: Crossed, labels: NDArray[np.int64],
+                  ) -> _Fitted:
+    """The ridge that makes held-out labels most likely, found by going uphill.
+
+    The likelihood has one top: a ridge too small learns wrong labels, one too large nothing.
+    """
+    at = RIDGE_BEGUN_AT
+    best = _fit(squares, RIDGES[at], crossed, labels)
+    for step in (1, -1):
+        while 0 <= at + step < len(RIDGES):
+            other = _fit(squares, RIDGES[at + step], crossed, labels)
+            if other.log_likelihood <= best.log_likelihood:
+                break
+            best, at = other, at + step
+        if at != RIDGE_BEGUN_AT:
+            break
+    return best
 
 
-def _fit(squares: FoldedLeastSquares, ridge: float, targets: NDArray[np.float32],
+def _fit(squares: FoldedLeastSquares, ridge: float, crossed: Crossed,
          labels: NDArray[np.int64]) -> _Fitted:
-    scores = np.empty_like(targets)
+    classes = next(iter(crossed.values())).shape[1]
+    scores = np.empty((len(labels), classes), np.float32)
     accuracies = []
     for fold, rows in squares.rows.items():
-        weights = squares.solve(squares.factor(ridge, (fold,)), targets, (fold,))
+        weights = squares.solve(squares.factor(ridge, (fold,)), crossed, (fold,))
         all_scores = squares.features @ weights
         scores[rows] = all_scores[rows]
         right = all_scores.argmax(axis=1) == labels
@@ -191,22 +221,24 @@ def _corrected(squares: FoldedLeastSquares, ridge: float, targets: NDArray[np.fl
                ) -> list[NDArray[np.float32]]:
     """Out-of-fold scores of classifiers that learn corrected labels, after each round."""
     answers = [np.empty_like(targets) for _ in range(rounds)]
+    given = squares.crossed(targets)
     for number, (fold, rows) in enumerate(squares.rows.items()):
         progress.reach(0.6 + 0.4 * number / len(squares.rows))
         factor = squares.factor(ridge, (fold,))
-        for answer, better in zip(answers, _correct(squares, ridge, targets, labels, fold, rounds),
+        for answer, better in zip(answers, _correct(squares, ridge, given, labels, fold, rounds),
                                   strict=True):
             answer[rows] = squares.features[rows] @ squares.solve(factor, better, (fold,))
     return answers
 
 
-def _correct(squares: FoldedLeastSquares, ridge: float, targets: NDArray[np.float32],
-             labels: NDArray[np.int64], fold: int, rounds: int) -> Iterator[NDArray[np.float32]]:
-    """Targets for the classifier of `fold`, after each round; nothing of the fold enters."""
+def _correct(squares: FoldedLeastSquares, ridge: float, given: Crossed,
+             labels: NDArray[np.int64], fold: int, rounds: int) -> Iterator[Crossed]:
+    """What the classifier of `fold` learns, after each round; nothing of the fold enters."""
     judges = squares.judges(ridge, fold)
-    better = targets
+    better = given
     for _ in range(rounds):
         rows, scores = squares.judge(judges, better, fold)
-        better = targets.copy()
-        better[rows] = centred(fit_label_noise(scores, labels[rows]).posterior)
+        targets = np.zeros((len(labels), scores.shape[1]), np.float32)
+        targets[rows] = centred(fit_label_noise(scores, labels[rows]).posterior)
+        better = squares.crossed(targets)
         yield better

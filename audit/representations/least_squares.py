@@ -16,25 +16,30 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Factor = tuple[NDArray[np.float32], bool]
+    Floats = NDArray[np.float32]
+    Rows = NDArray[np.int64]
+    Factor = tuple[Floats, bool]
+    Crossed = dict[int, Floats]
     Judge = tuple[tuple[int, ...], Factor]
 
 INNER_PARTS = 4
 """Classifiers that judge the labels outside a fold; each is left out of by one part of them."""
 
+PAIR = 2
+
 
 class FoldedLeastSquares:
     """Solves `features @ weights ≈ targets` on all images but those of some folds."""
 
-    def __init__(self, features: NDArray[np.float32], folds: NDArray[np.int64]) -> None:
+    def __init__(self, features: Floats, folds: Rows) -> None:
         """Take the products of `(n, m)` features, a fold at a time: `m * m` floats a fold."""
         self.features = features
         self.rows = {int(fold): np.flatnonzero(folds == fold) for fold in np.unique(folds)}
         self._products = {fold: _gram(features[rows]) for fold, rows in self.rows.items()}
         self._sum = np.sum(list(self._products.values()), axis=0)
+        self._pairs: dict[tuple[float, frozenset[int]], Factor] = {}
 
-    def factor(self, ridge: float, without: Collection[int],
-               nor: NDArray[np.int64] | None = None) -> Factor:
+    def factor(self, ridge: float, without: Collection[int], nor: Rows | None = None) -> Factor:
         """Factorise the normal equations without some folds; good for any targets.
 
         Args:
@@ -47,18 +52,27 @@ class FoldedLeastSquares:
             equations -= self._products[fold]
         if nor is not None and len(nor):
             equations -= _gram(self.features[nor])
-        equations[np.diag_indices(len(equations))] += ridge
-        factor: Factor = cho_factor(equations, lower=True, overwrite_a=True, check_finite=False)
-        return factor
+        return factorised(equations, ridge)
 
-    def solve(self, factor: Factor, targets: NDArray[np.float32], without: Collection[int],
-              ) -> NDArray[np.float32]:
-        """Weights `(m, c)` for targets `(n, c)`, of which rows of folds left out do not count."""
-        counted = targets.copy()
-        for fold in without:
-            counted[self.rows[fold]] = 0
-        return np.asarray(cho_solve(factor, self.features.T @ counted, check_finite=False),
-                          np.float32)
+    def crossed(self, targets: Floats) -> Crossed:
+        """Products `(m, c)` of the features with targets `(n, c)`, a fold at a time."""
+        return {fold: self.features[rows].T @ targets[rows] for fold, rows in self.rows.items()}
+
+    def solve(self, factor: Factor, crossed: Crossed, without: Collection[int],
+              more: Floats | None = None) -> Floats:
+        """Weights `(m, c)`.
+
+        Args:
+            factor: without the folds that are left out.
+            crossed: of targets, of which those of the folds left out do not count.
+            without: the folds left out.
+            more: products `(m, c)` to add: of rows whose targets are others than `crossed` has.
+        """
+        right = np.zeros_like(next(iter(crossed.values()))) if more is None else more.copy()
+        for fold, one in crossed.items():
+            if fold not in without:
+                right += one
+        return np.asarray(cho_solve(factor, right, check_finite=False), np.float32)
 
     def judges(self, ridge: float, fold: int) -> list[Judge]:
         """Classifiers that see neither a fold nor one part of the others; good for any targets.
@@ -69,39 +83,55 @@ class FoldedLeastSquares:
         others = self._others(fold)
         parts = [tuple(others[start::INNER_PARTS])
                  for start in range(min(INNER_PARTS, len(others)))]
-        return [(part, self.factor(ridge, (fold, *part))) for part in parts]
+        return [(part, self._factor_of_judge(ridge, (fold, *part))) for part in parts]
 
-    def judge(self, judges: Sequence[Judge], targets: NDArray[np.float32], fold: int,
-              ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def judge(self, judges: Sequence[Judge], crossed: Crossed, fold: int) -> tuple[Rows, Floats]:
         """Rows `(m,)` outside a fold, and their scores `(m, c)` by the judge that saw neither.
 
         Args:
             judges: of that fold.
-            targets: `(n, c)` that they learn.
+            crossed: of the targets that they learn.
             fold: what is inside it is neither learned nor judged.
         """
-        scores = np.zeros_like(targets)
+        rows, scores = [], []
         for part, factor in judges:
-            weights = self.solve(factor, targets, (fold, *part))
-            held_out = np.concatenate([self.rows[one] for one in part])
-            scores[held_out] = self.features[held_out] @ weights
-        rows = np.concatenate([self.rows[one] for one in self._others(fold)])
-        return rows, scores[rows]
+            weights = self.solve(factor, crossed, (fold, *part))
+            for one in part:
+                rows.append(self.rows[one])
+                scores.append(self.features[self.rows[one]] @ weights)
+        return np.concatenate(rows), np.concatenate(scores)
+
+    def _factor_of_judge(self, ridge: float, without: tuple[int, ...]) -> Factor:
+        """The factor without some folds. That without a pair serves two folds, and is kept."""
+        if len(without) > PAIR:
+            return self.factor(ridge, without)
+        key = ridge, frozenset(without)
+        kept = self._pairs.pop(key, None)
+        if kept is not None:
+            return kept
+        return self._pairs.setdefault(key, self.factor(ridge, without))
 
     def _others(self, fold: int) -> list[int]:
         return [one for one in self.rows if one != fold]
 
 
-def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+def factorised(equations: Floats, ridge: float) -> Factor:
+    """Cholesky's factor of equations, which are overwritten, with the ridge on the diagonal."""
+    equations[np.diag_indices(len(equations))] += np.float32(ridge)
+    factor: Factor = cho_factor(equations, lower=True, overwrite_a=True, check_finite=False)
+    return factor
+
+
+def one_hot(labels: Rows, classes: int) -> Floats:
     """Targets `(n, classes)` of labels."""
     return centred(np.eye(classes, dtype=np.float32)[labels])
 
 
-def centred(targets: NDArray[np.floating]) -> NDArray[np.float32]:
+def centred(targets: NDArray[np.floating]) -> Floats:
     """Scores of 0 for each class where nothing is known, as far from every image."""
     return np.asarray(targets - 1 / targets.shape[1], np.float32)
 
 
-def _gram(features: NDArray[np.float32]) -> NDArray[np.float32]:
+def _gram(features: Floats) -> Floats:
     """Products of the columns; rows picked from many are copied once for both factors."""
     return np.asarray(features.T @ features)

@@ -15,14 +15,15 @@ beside a network.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_solve
 
 from audit.noise import fit_label_noise
 from audit.representations.kernel import GaussianKernel, kernel_features
-from audit.representations.least_squares import FoldedLeastSquares, one_hot
+from audit.representations.least_squares import FoldedLeastSquares, factorised, one_hot
 from audit.types import NOT_MEASURED, MeasuredCurve, Suspects
 
 if TYPE_CHECKING:
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from audit.representations.least_squares import Crossed, Floats, Rows
     from audit.types import Trial
 
-    Floats = NDArray[np.float32]
-    Rows = NDArray[np.int64]
     Marks = NDArray[np.bool_]
 
 CLOSE_RIDGE = 0.01
@@ -117,8 +117,9 @@ class Refits:
                 for size, weights in enumerate(self._growing(order, ends[wanted].tolist())):
                     hits[size, repeat, tested] = self._is_right(weights, tested)
             if not believed.all():
-                weights, = self._growing(np.flatnonzero(folds != fold), [(folds != fold).sum()])
-                as_given[tested] = self._is_right(weights, tested)
+                squares = self._squares[0]
+                as_given[tested] = self._is_right(squares.solve(
+                    squares.factor(self._ridge, (fold,)), self._crossed[0], (fold,)), tested)
             else:
                 as_given[tested] = hits[-1, 0, tested]
             advance(1)
@@ -136,23 +137,34 @@ class Refits:
             `(trials, assignments, n)`: 1 right, 0 wrong.
         """
         found = np.empty((len(trials), len(self._folds), len(self._labels)), np.int8)
-        for number, folds in enumerate(self._folds):
-            squares = FoldedLeastSquares(self._features, folds)
+        for number, squares in enumerate(self._squares):
+            crossed = self._crossed[number]
             for fold, tested in squares.rows.items():
-                likely = (self._likely_classes(squares, fold)
+                likely = (self._likely_classes(squares, crossed, fold)
                           if any(one.suspects is not Suspects.KEEP for one in trials)
                           else self._labels)
                 for place, trial in enumerate(trials):
-                    weights = self._learn(squares, fold, trial, likely)
+                    weights = self._learn(squares, crossed, fold, trial, likely)
                     found[place, number, tested] = self._is_right(weights, tested)
                 advance(1)
         return found
 
-    def _learn(self, squares: FoldedLeastSquares, fold: int, trial: Trial, likely: Rows) -> Floats:
+    @cached_property
+    def _squares(self) -> list[FoldedLeastSquares]:
+        """One an assignment to folds."""
+        return [FoldedLeastSquares(self._features, folds) for folds in self._folds]
+
+    @cached_property
+    def _crossed(self) -> list[Crossed]:
+        """Products with the labels as given, one an assignment."""
+        return [squares.crossed(self._targets) for squares in self._squares]
+
+    def _learn(self, squares: FoldedLeastSquares, crossed: Crossed, fold: int, trial: Trial,
+               likely: Rows) -> Floats:
         """Weights learned from what the trial keeps outside a fold."""
-        kept, targets = trial.keep, self._targets
+        kept, targets, is_other = trial.keep, self._targets, likely != self._labels
         if trial.suspects is Suspects.DROP:
-            kept = kept & (likely == self._labels)
+            kept = kept & ~is_other
         elif trial.suspects is Suspects.RELABEL:
             targets = one_hot(likely, targets.shape[1])
         outside = np.ones(len(kept), bool)
@@ -160,9 +172,13 @@ class Refits:
         if trial.balanced:
             return self._learn_balanced(np.flatnonzero(outside & kept), targets)
         left_out = np.flatnonzero(outside & ~kept)
-        targets = targets.copy()
-        targets[left_out] = 0
-        return squares.solve(squares.factor(self._ridge, (fold,), left_out), targets, (fold,))
+        # Of the products with the labels as given, what is learned otherwise is put right.
+        others = (np.flatnonzero(outside & (~kept | is_other))
+                  if trial.suspects is Suspects.RELABEL else left_out)
+        wanted = targets[others] * kept[others, None]
+        more = self._features[others].T @ (wanted - self._targets[others])
+        return squares.solve(squares.factor(self._ridge, (fold,), left_out), crossed, (fold,),
+                             more)
 
     def _learn_balanced(self, rows: Rows, targets: Floats) -> Floats:
         """Weights for which each class counts the same."""
@@ -172,14 +188,13 @@ class Refits:
         features = self._features[rows] * own
         return self._solve(features.T @ features, features.T @ (targets[rows] * own))
 
-    def _likely_classes(self, squares: FoldedLeastSquares, fold: int) -> Rows:
+    def _likely_classes(self, squares: FoldedLeastSquares, crossed: Crossed, fold: int) -> Rows:
         """Most probable class `(n,)` of images outside a fold; given labels for those inside.
 
         By classifiers that saw neither the image nor the fold. Images of a class that has too few
         of them keep their labels.
         """
-        rows, scores = squares.judge(squares.judges(self._judging_ridge, fold), self._targets,
-                                     fold)
+        rows, scores = squares.judge(squares.judges(self._judging_ridge, fold), crossed, fold)
         given = self._labels[rows]
         is_judged = np.bincount(given, minlength=scores.shape[1])[given] >= LEAST_JUDGED
         found = fit_label_noise(scores, given).posterior.argmax(axis=1)
@@ -190,13 +205,15 @@ class Refits:
     def _growing(self, order: Rows, ends: Sequence[int]) -> Iterator[Floats]:
         """Weights learned from the first so many images of `order`, for each end, ascending."""
         columns, classes = self._features.shape[1], self._targets.shape[1]
-        # With fewer images than features, one equation an image is the smaller system.
+        # With fewer images than features, one equation an image is the smaller system. The factor
+        # of the first equations is the beginning of that of all.
         few = [end for end in ends if end <= columns]
-        first = self._features[order[:few[-1] if few else 0]]
-        between = first @ first.T
-        for end in few:
-            yield first[:end].T @ self._solve(
-                between[:end, :end].copy(), self._targets[order[:end]])
+        if few:
+            first = self._features[order[:few[-1]]]
+            factor, is_lower = factorised(first @ first.T, self._ridge)
+            for end in few:
+                yield first[:end].T @ cho_solve((factor[:end, :end], is_lower),
+                                                self._targets[order[:end]], check_finite=False)
         products = np.zeros((columns, columns), np.float32)
         shares = np.zeros((columns, classes), np.float32)
         begin = 0
@@ -209,9 +226,8 @@ class Refits:
 
     def _solve(self, equations: Floats, shares: Floats) -> Floats:
         """Solve with the ridge on the diagonal; the equations are overwritten."""
-        equations[np.diag_indices(len(equations))] += np.float32(self._ridge)
-        factor = cho_factor(equations, lower=True, overwrite_a=True, check_finite=False)
-        return np.asarray(cho_solve(factor, shares, check_finite=False), np.float32)
+        return np.asarray(cho_solve(factorised(equations, self._ridge), shares,
+                                    check_finite=False), np.float32)
 
     def _is_right(self, weights: Floats, rows: Rows) -> Marks:
         predicted = (self._features[rows] @ weights).argmax(axis=1)

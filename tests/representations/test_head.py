@@ -17,6 +17,11 @@ COUNT, CLASSES, FOLDS = 240, 3, 4
 KNOWN = Choices(columns=16, width=0.25, ridge=0.1, correction_rounds=2)
 
 
+def answered(embeddings, labels, folds, *options, **more):
+    answer, = cross_validate_head(embeddings, labels, [folds], *options, **more)
+    return answer
+
+
 @pytest.fixture(scope="module")
 def separable():
     random = np.random.default_rng(0)
@@ -34,13 +39,13 @@ def folds():
 def test_what_is_separable_is_learned_out_of_fold(separable, folds):
     embeddings, labels = separable
     told = []
-    answer = cross_validate_head(embeddings, labels, folds, CLASSES, 0, told.append)
+    answer = answered(embeddings, labels, folds, CLASSES, 0, told.append)
     assert answer.probabilities.shape == (COUNT, CLASSES)
     np.testing.assert_allclose(answer.probabilities.sum(axis=1), 1, atol=1e-12)
     assert (answer.probabilities.argmax(axis=1) == labels).mean() > 0.95
     assert answer.training_accuracy > 0.95
     assert sum(told) == STEPS
-    again = cross_validate_head(embeddings, labels, folds, CLASSES, 0)
+    again = answered(embeddings, labels, folds, CLASSES, 0)
     np.testing.assert_array_equal(again.probabilities, answer.probabilities)
 
 
@@ -49,7 +54,7 @@ def test_labels_of_held_out_images_do_not_leak(folds):
     random = np.random.default_rng(2)
     embeddings = random.normal(size=(COUNT, 400)).astype(np.float32)
     labels = random.integers(0, CLASSES, COUNT)
-    answer = cross_validate_head(embeddings, labels, folds, CLASSES, 0)
+    answer = answered(embeddings, labels, folds, CLASSES, 0)
     accuracy = (answer.probabilities.argmax(axis=1) == labels).mean()
     deviation = np.sqrt(1 / CLASSES * (1 - 1 / CLASSES) / COUNT)
     assert abs(accuracy - 1 / CLASSES) < 4 * deviation
@@ -63,7 +68,7 @@ def test_a_changed_label_moves_no_prediction_of_its_own_fold(rounds, separable, 
     choices = replace(KNOWN, correction_rounds=rounds)
     scores = []
     for own in (labels, np.where(folds == 0, (labels + 1) % CLASSES, labels)):
-        answer = cross_validate_head(embeddings, own, folds, CLASSES, 0, choices=choices)
+        answer = answered(embeddings, own, folds, CLASSES, 0, choices=choices)
         logs = np.log(answer.probabilities)  # but for the temperature, which is one for all
         logs -= logs.mean(axis=1, keepdims=True)
         scores.append(logs / logs[folds == 0].std())
@@ -77,9 +82,9 @@ def test_correcting_labels_helps_where_they_are_wrong():
     given = np.where(random.random(len(labels)) < 0.3, random.integers(0, 10, len(labels)), labels)
     folds = random.permutation(np.arange(len(labels)) % 5)
     pixels = pixels.astype(np.float32)
-    free = cross_validate_head(pixels, given, folds, 10, 0)
+    free = answered(pixels, given, folds, 10, 0)
     assert free.choices.correction_rounds > 0
-    plain = cross_validate_head(pixels, given, folds, 10, 0,
+    plain = answered(pixels, given, folds, 10, 0,
                                 choices=replace(free.choices, correction_rounds=0))
     accuracies = [(one.probabilities.argmax(axis=1) == labels).mean() for one in (plain, free)]
     assert 1 - accuracies[1] < 0.8 * (1 - accuracies[0])
@@ -96,11 +101,20 @@ def test_optional_columns_are_used_only_where_they_help(folds):
     noise = 8 * random.normal(size=(COUNT, 64))
     embeddings, noise = embeddings.astype(np.float32), noise.astype(np.float32)
     harmful = np.concatenate([embeddings, noise], axis=1)
-    assert cross_validate_head(harmful, labels, folds, CLASSES, 0,
+    assert answered(harmful, labels, folds, CLASSES, 0,
                                optional=64).choices.columns == 16
     helpful = np.concatenate([noise / 80, embeddings], axis=1)
-    assert cross_validate_head(helpful, labels, folds, CLASSES, 0,
+    assert answered(helpful, labels, folds, CLASSES, 0,
                                optional=16).choices.columns == 80
+
+
+def test_what_the_first_assignment_to_folds_chose_holds_for_the_others(separable, folds):
+    embeddings, labels = separable
+    others = np.roll(folds, 1)
+    first, second = cross_validate_head(embeddings, labels, [folds, others], CLASSES, 0)
+    assert second.choices == first.choices
+    alone = answered(embeddings, labels, others, CLASSES, 0, choices=first.choices)
+    np.testing.assert_array_equal(second.probabilities, alone.probabilities)
 
 
 # --- what it is made of --------------------------------------------------------------------------
@@ -124,7 +138,7 @@ def test_copies_and_constant_embeddings_do_no_harm():
                                np.random.default_rng(0))
     assert np.isfinite(features).all()
     labels = np.arange(20) % 2
-    answer = cross_validate_head(copies, labels, np.arange(20) // 2 % 2, 2, 0)
+    answer = answered(copies, labels, np.arange(20) // 2 % 2, 2, 0)
     np.testing.assert_allclose(answer.probabilities, 0.5, atol=1e-3)
 
 
@@ -135,7 +149,7 @@ def test_the_folds_agree_with_kernel_ridge_regression_on_each_training_set(separ
     squares = FoldedLeastSquares(features, folds)
     targets = np.eye(CLASSES, dtype=np.float32)[labels]
     for left_out in ((0,), (1, 3)):
-        weights = squares.solve(squares.factor(0.1, left_out), targets, left_out)
+        weights = squares.solve(squares.factor(0.1, left_out), squares.crossed(targets), left_out)
         inside = ~np.isin(folds, left_out)
         peer = KernelRidge(alpha=0.1, kernel="precomputed").fit(
             kernel.between(embeddings[inside], embeddings[inside]), targets[inside])
