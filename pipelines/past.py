@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from audit.representations.inference import Converted
     from audit.types import ListedFile
     from pipelines.settings import Settings
 
@@ -44,12 +45,14 @@ SETTLED_NS = 2 * 10**9
 """A file that was changed less than this before it was looked at may change again without its time
 of change telling: its hash is not kept (as git does with "racily clean" entries)."""
 
-ABOUT, MEASURES, ACTIVATIONS, EMBEDDING, ALIKE, PROBABILITIES, CURVE, GAINS = (
-    "about", "measures", "activations", "embedding", "alike", "probabilities", "curve", "gains")
-WORDS = {ABOUT: "what was chosen", MEASURES: "measures and thumbnails",
-         ACTIVATIONS: "activations of the network", EMBEDDING: "embeddings",
-         ALIKE: "neighbours and duplicates", PROBABILITIES: "out-of-fold probabilities",
-         CURVE: "learning curves", GAINS: "gains of the fixes"}
+ABOUT, NETWORK, MEASURES, ACTIVATIONS, EMBEDDING, ALIKE, PROBABILITIES, CURVE, GAINS = (
+    "about", "network", "measures", "activations", "embedding", "alike", "probabilities", "curve",
+    "gains")
+WORDS = {ABOUT: "what was chosen", NETWORK: "networks, converted",
+         MEASURES: "measures and thumbnails", ACTIVATIONS: "activations of the network",
+         EMBEDDING: "embeddings", ALIKE: "neighbours and duplicates",
+         PROBABILITIES: "out-of-fold probabilities", CURVE: "learning curves",
+         GAINS: "gains of the fixes"}
 """Kind of entry → what it holds."""
 
 OF_PIXELS = (EMBEDDING, ALIKE)
@@ -285,6 +288,15 @@ class Past:
         """Keep what was chosen."""
         if fingerprint is not None:
             self._save(ABOUT, fingerprint.of(ABOUT), (about,))
+
+    def network(self, key: str, convert: Callable[[], Converted]) -> Converted:
+        """A network as it was converted before, or is now."""
+        whole = key_of(_program(), key)
+        known: Converted | None = self._load(NETWORK, whole)
+        if known is None:
+            known = convert()
+            self._save(NETWORK, whole, known)
+        return known
 
     def once(self, kind: str, fingerprint: Fingerprint | None, compute: Callable[[], Any]) -> Any:
         """A result as it was computed before, else as it is computed now, and then kept."""

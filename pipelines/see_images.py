@@ -84,7 +84,7 @@ def see_images(past: Past, settings: Settings, ingested: Ingested, work: Path, e
         known = _as_it_was(past, ingested, hashes, work, stages)
         if known is not None:
             return known
-    backbone, notes = _backbone(settings, ingested, stages)
+    backbone, notes = _backbone(past, settings, ingested, stages)
     tuned = backbone.fine_tuner is not None
     extractor = backbone.extractor
     look = Look(backbone.tensor_size, extractor.key if extractor else "")
@@ -158,7 +158,7 @@ def _ordered(ingested: Ingested, measures: pd.DataFrame) -> tuple[pd.DataFrame, 
     return images.iloc[order].reset_index(drop=True), order
 
 
-def _backbone(settings: Settings, ingested: Ingested, stages: Stages,
+def _backbone(past: Past, settings: Settings, ingested: Ingested, stages: Stages,
               ) -> tuple[Backbone, tuple[str, ...]]:
     """The network to use. None is loaded if nothing is trained and none was asked for by name."""
     if settings.embeddings is not None:
@@ -169,4 +169,4 @@ def _backbone(settings: Settings, ingested: Ingested, stages: Stages,
         return choose_backbone(PATCHES, effort, stages.say)
     runtime = choose_runtime(settings.runtime, len(ingested.manifest))
     with stages.stage("loading the network"):
-        return choose_backbone(settings.backbone, effort, stages.say, runtime)
+        return choose_backbone(settings.backbone, effort, stages.say, runtime, past.network)

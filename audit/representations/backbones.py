@@ -12,7 +12,7 @@ from audit.representations.effort import find_effort
 from audit.representations.embed import Embeddings, embed
 from audit.representations.external import GivenEmbeddings
 from audit.representations.fine_tune import FineTuner
-from audit.representations.inference import TENSORFLOW
+from audit.representations.inference import TENSORFLOW, converted_anew
 from audit.representations.networks import SMALL_PICTURE, Extractor, NetworkDescriber
 from audit.representations.own_network import is_own_network, load_own_network, side_of
 from audit.representations.patches import SIDE, PatchDescriber
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from audit.imagestore import Looks
     from audit.representations.effort import Effort
     from audit.representations.embed import Describer
+    from audit.representations.inference import Keep
 
 AUTO = "auto"
 PATCHES = "patches"
@@ -87,11 +88,19 @@ class DescribedPictures:
 
 
 def choose_backbone(name: str, effort: Effort, say: Callable[[str], None],
-                    runtime: str = TENSORFLOW) -> tuple[Backbone, tuple[str, ...]]:
+                    runtime: str = TENSORFLOW, keep: Keep = converted_anew,
+                    ) -> tuple[Backbone, tuple[str, ...]]:
     """The backbone of that name, and what the user should know about the choice.
 
     `auto` is the pretrained network where its weights are on disk or can be downloaded, and
     features learned from the images where not.
+
+    Args:
+        name: of the backbone.
+        effort: to take.
+        say: told what the user should know at once.
+        runtime: what runs a network.
+        keep: see `Extractor`.
 
     Raises:
         UsageError: there is no backbone of that name, or its weights cannot be had.
@@ -101,14 +110,14 @@ def choose_backbone(name: str, effort: Effort, say: Callable[[str], None],
     if is_own_network(name):
         note = (f"--backbone {name}: what it was trained on matters. If it has learned the labels "
                 "of these images, it vouches for the wrong ones too.")
-        return _own(name, effort, runtime), (note,)
+        return _own(name, effort, runtime, keep), (note,)
     if name != AUTO:
-        return _pretrained(name, effort, say, runtime), ()
+        return _pretrained(name, effort, say, runtime, keep), ()
     try:
         note = (f"--backbone auto took {DEFAULT_PRETRAINED}, whose weights are at hand, beside "
                 "patches learned from your images, which finds most. Patches alone (--backbone "
                 "patches) take half the time and find less (docs/effort.md has figures).")
-        return _pretrained(DEFAULT_PRETRAINED, effort, say, runtime), (note,)
+        return _pretrained(DEFAULT_PRETRAINED, effort, say, runtime, keep), (note,)
     except WeightsUnavailableError:
         note = (f"--backbone auto took patches learned from your images: the pretrained weights of "
                 f"{DEFAULT_PRETRAINED} are neither on disk nor reachable. In photos that finds "
@@ -146,14 +155,14 @@ def _patches(effort: Effort) -> DescribedPictures:
         SIDE, (PatchDescriber(effort.filters),))
 
 
-def _own(name: str, effort: Effort, runtime: str) -> DescribedPictures:
+def _own(name: str, effort: Effort, runtime: str, keep: Keep) -> DescribedPictures:
     network = load_own_network(name)
     side = side_of(network, name, effort.side)
     small = side_of(network, name, effort.small_side)
     extractor = Extractor(network, _as_they_are, side, small, with_mirror=effort.with_mirror,
                           runtime=runtime, recipe=(extractor_of, (name, effort.name, runtime)),
                           # What a function of the user's computes may change with what it imports.
-                          salt="" if name.endswith(".keras") else uuid4().hex)
+                          salt="" if name.endswith(".keras") else uuid4().hex, keep=keep)
     return DescribedPictures(
         name, f"your own network, frozen, at {_sides(side, small)}, with {effort.beside} patches "
               f"learned from your images, and a kernel classifier{_tuned(effort)}",
@@ -162,12 +171,11 @@ def _own(name: str, effort: Effort, runtime: str) -> DescribedPictures:
         if effort.fine_tunes else None)
 
 
-def _pretrained(name: str, effort: Effort, say: Callable[[str], None], runtime: str,
+def _pretrained(name: str, effort: Effort, say: Callable[[str], None], runtime: str, keep: Keep,
                 ) -> DescribedPictures:
     loaded = load_pretrained(name, say)
     extractor = Extractor(loaded.network, loaded.preprocess, effort.side, effort.small_side,
-                          with_mirror=effort.with_mirror,
-                          runtime=runtime,
+                          with_mirror=effort.with_mirror, runtime=runtime, keep=keep,
                           recipe=(extractor_of, (loaded.name, effort.name, runtime)))
     return DescribedPictures(
         loaded.name, f"{loaded.name} (ImageNet), frozen, at "

@@ -39,7 +39,7 @@ class Effort:
 EFFORTS = {effort.name: effort for effort in (
     Effort("low", filters=200, beside=64, side=96, small_side=96, with_mirror=False,
            landmarks=2_000, trial_landmarks=1_000, repeats=1, fine_tunes=False),
-    Effort("normal", filters=800, beside=256, side=160, small_side=128, with_mirror=True,
+    Effort("normal", filters=800, beside=64, side=160, small_side=128, with_mirror=True,
            landmarks=4_000, trial_landmarks=2_000, repeats=3, fine_tunes=False),
     Effort("high", filters=1_600, beside=256, side=160, small_side=128, with_mirror=True,
            landmarks=6_000, trial_landmarks=3_000, repeats=3, fine_tunes=True),

@@ -43,6 +43,11 @@ RIDGE_BEGUN_AT = 2
 CHOSEN_ON = 1_000
 """Images on which the columns and the width of the kernel are chosen."""
 
+JUDGED_BY = 2_000
+"""Images that the kernel is approximated from, at most, where the ridge is chosen and the labels
+to be learned are judged: a factor costs an eighth of that of twice as many, and the answers are as
+good (benchmarks/RESULTS.md)."""
+
 CORRECTION_ROUNDS = 2
 _MOST_BYTES = 600_000_000
 """For the products of the folds, and for the features of the images, each."""
@@ -139,17 +144,18 @@ def cross_validate_head(
         squares = FoldedLeastSquares(features, folds)
         progress.reach(0.3)
         crossed = squares.crossed(targets)
-        fitted = (_fit(squares, choices.ridge, crossed, labels) if choices else
-                  _choose_ridge(squares, crossed, labels))
+        ridge = (choices.ridge if choices else
+                 _choose_ridge(squares.narrowed(JUDGED_BY), targets, labels).ridge)
+        fitted = _fit(squares, ridge, crossed, labels)
         progress.reach(0.6)
         answers = [fitted.scores]
         rounds = choices.correction_rounds if choices else CORRECTION_ROUNDS
         if rounds:
-            answers += _corrected(squares, fitted.ridge, targets, labels, rounds, progress)
+            answers += _corrected(squares, ridge, targets, labels, rounds, progress)
         kept = rounds if choices else int(np.argmax(
             [fit_label_noise(scores, labels).log_likelihood for scores in answers]))
         progress.reach(1)
-        choices = choices or Choices(columns, width, fitted.ridge, kept)
+        choices = choices or Choices(columns, width, ridge, kept)
         yield HeadAnswer(temperature_scaled(answers[kept], labels), fitted.training_accuracy,
                          choices)
 
@@ -174,19 +180,19 @@ def _choose_kernel(embeddings: NDArray[np.float32], labels: NDArray[np.int64],
         for width in WIDTHS:
             features = kernel_features(some, GaussianKernel.of(some, width), len(some), random)
             squares = FoldedLeastSquares(features, folds[chosen])
-            likelihood = _choose_ridge(squares, squares.crossed(targets),
-                                       labels[chosen]).log_likelihood
+            likelihood = _choose_ridge(squares, targets, labels[chosen]).log_likelihood
             if likelihood > best_likelihood:
                 best, best_likelihood = (columns, width), likelihood
     return best
 
 
-def _choose_ridge(squares: FoldedLeastSquares, crossed: Crossed, labels: NDArray[np.int64],
-                  ) -> _Fitted:
+def _choose_ridge(squares: FoldedLeastSquares, targets: NDArray[np.float32],
+                  labels: NDArray[np.int64]) -> _Fitted:
     """The ridge that makes held-out labels most likely, found by going uphill.
 
     The likelihood has one top: a ridge too small learns wrong labels, one too large nothing.
     """
+    crossed = squares.crossed(targets)
     at = RIDGE_BEGUN_AT
     best = _fit(squares, RIDGES[at], crossed, labels)
     for step in (1, -1):
@@ -221,24 +227,27 @@ def _corrected(squares: FoldedLeastSquares, ridge: float, targets: NDArray[np.fl
                ) -> list[NDArray[np.float32]]:
     """Out-of-fold scores of classifiers that learn corrected labels, after each round."""
     answers = [np.empty_like(targets) for _ in range(rounds)]
-    given = squares.crossed(targets)
+    narrow = squares.narrowed(JUDGED_BY)
+    given = narrow.crossed(targets)
     for number, (fold, rows) in enumerate(squares.rows.items()):
         progress.reach(0.6 + 0.4 * number / len(squares.rows))
         factor = squares.factor(ridge, (fold,))
-        for answer, better in zip(answers, _correct(squares, ridge, given, labels, fold, rounds),
+        for answer, better in zip(answers, _correct(narrow, ridge, given, labels, fold, rounds),
                                   strict=True):
-            answer[rows] = squares.features[rows] @ squares.solve(factor, better, (fold,))
+            answer[rows] = squares.features[rows] @ squares.solve(
+                factor, squares.crossed(better), (fold,))
     return answers
 
 
 def _correct(squares: FoldedLeastSquares, ridge: float, given: Crossed,
-             labels: NDArray[np.int64], fold: int, rounds: int) -> Iterator[Crossed]:
-    """What the classifier of `fold` learns, after each round; nothing of the fold enters."""
+             labels: NDArray[np.int64], fold: int, rounds: int) -> Iterator[NDArray[np.float32]]:
+    """Targets for the classifier of `fold`, after each round; nothing of the fold enters."""
     judges = squares.judges(ridge, fold)
-    better = given
-    for _ in range(rounds):
-        rows, scores = squares.judge(judges, better, fold)
-        targets = np.zeros((len(labels), scores.shape[1]), np.float32)
-        targets[rows] = centred(fit_label_noise(scores, labels[rows]).posterior)
-        better = squares.crossed(targets)
+    learned = given
+    for number in range(rounds):
+        rows, scores = squares.judge(judges, learned, fold)
+        better = np.zeros((len(labels), scores.shape[1]), np.float32)
+        better[rows] = centred(fit_label_noise(scores, labels[rows]).posterior)
         yield better
+        if number + 1 < rounds:
+            learned = squares.crossed(better)

@@ -31,13 +31,29 @@ PAIR = 2
 class FoldedLeastSquares:
     """Solves `features @ weights ≈ targets` on all images but those of some folds."""
 
-    def __init__(self, features: Floats, folds: Rows) -> None:
-        """Take the products of `(n, m)` features, a fold at a time: `m * m` floats a fold."""
+    def __init__(self, features: Floats, folds: Rows,
+                 products: dict[int, Floats] | None = None) -> None:
+        """Take the products of `(n, m)` features, a fold at a time: `m * m` floats a fold.
+
+        Args:
+            features: `(n, m)`.
+            folds: `(n,)` fold of each row.
+            products: of each fold, where they are known.
+        """
         self.features = features
         self.rows = {int(fold): np.flatnonzero(folds == fold) for fold in np.unique(folds)}
-        self._products = {fold: _gram(features[rows]) for fold, rows in self.rows.items()}
-        self._sum = np.sum(list(self._products.values()), axis=0)
+        self._folds = folds
+        self._products = products or {
+            fold: _gram(features[rows]) for fold, rows in self.rows.items()}
+        self._sum = np.zeros((features.shape[1],) * 2, np.float32)
+        for product in self._products.values():
+            self._sum += product
         self._pairs: dict[tuple[float, frozenset[int]], Factor] = {}
+
+    def narrowed(self, columns: int) -> FoldedLeastSquares:
+        """The same with the first columns only; their products are known."""
+        return FoldedLeastSquares(self.features[:, :columns], self._folds, {
+            fold: product[:columns, :columns] for fold, product in self._products.items()})
 
     def factor(self, ridge: float, without: Collection[int], nor: Rows | None = None) -> Factor:
         """Factorise the normal equations without some folds; good for any targets.

@@ -10,7 +10,7 @@ import numpy as np
 
 from audit.feature_maps import feature_maps
 from audit.keras_runtime import load_keras
-from audit.representations.inference import TENSORFLOW, runner
+from audit.representations.inference import TENSORFLOW, converted_anew, runner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from audit.imagestore import Looks, TensorStore
+    from audit.representations.inference import Keep
 
 COMPONENTS = 256
 """As good as all of them on three data sets; 128 were not."""
@@ -40,7 +41,7 @@ class Extractor:
     def __init__(self, network: Any, preprocess: Callable[[Any], Any], size: int,
                  small_size: int, *, with_mirror: bool, runtime: str = TENSORFLOW,
                  recipe: tuple[Callable[..., Extractor], tuple[str, ...]] | None = None,
-                 salt: str = "") -> None:
+                 salt: str = "", keep: Keep = converted_anew) -> None:
         """Wrap a built network without its top.
 
         Args:
@@ -52,6 +53,7 @@ class Extractor:
             runtime: what runs the network.
             recipe: what builds the same again, and its arguments.
             salt: told apart by, beside what can be read off the network.
+            keep: gives what was made of the network by its key, or makes it.
         """
         keras = load_keras()
         outputs = _last_of_each_scale(network, size)
@@ -62,7 +64,7 @@ class Extractor:
         self._small_size = small_size
         self._with_mirror = with_mirror
         self._recipe = recipe
-        self._runner = runner(self._network, runtime)
+        self._runner = runner(self._network, runtime, lambda make: keep(self.key, make))
         self._salt = salt
         self.widths = tuple(int(one.shape[-1]) for one in pooled)
         """Activations of each scale."""

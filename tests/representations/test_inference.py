@@ -46,8 +46,8 @@ def tenths(pictures):
     return pictures / 255
 
 
-def extractor(network, runtime):
-    return Extractor(network, tenths, 2 * SIDE, SIDE, with_mirror=True, runtime=runtime)
+def extractor(network, runtime, **more):
+    return Extractor(network, tenths, 2 * SIDE, SIDE, with_mirror=True, runtime=runtime, **more)
 
 
 def test_openvino_gives_what_tensorflow_gives_whatever_is_beside_a_picture(network, pictures):
@@ -60,6 +60,25 @@ def test_openvino_gives_what_tensorflow_gives_whatever_is_beside_a_picture(netwo
     shuffled = np.random.default_rng(1).permutation(rows)
     np.testing.assert_array_equal(other.describe(pictures, shuffled), found[shuffled])
     assert one.key != other.key, "the last digits differ: neither is looked up for the other"
+
+
+def test_a_network_that_was_converted_before_is_not_converted_again(network, pictures,
+                                                                    monkeypatch):
+    pytest.importorskip("openvino", reason="OpenVINO is not installed (the extra `openvino`)")
+    kept, asked = {}, []
+
+    def keep(key, convert):
+        asked.append(key)
+        return kept[key] if key in kept else kept.setdefault(key, convert())
+
+    rows = np.arange(20)
+    first, again = (extractor(network, "openvino", keep=keep) for _ in range(2))
+    expected = first.describe(pictures, rows)
+    assert asked == [first.key], "pictures of both sizes are seen by one"
+    monkeypatch.setattr(type(network), "export", None)  # nothing can be converted any more
+    np.testing.assert_array_equal(again.describe(pictures, rows), expected)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(extractor(network, "openvino").describe(pictures, rows), expected)
 
 
 @pytest.mark.parametrize(("installed", "images", "expected"), [
