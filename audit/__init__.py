@@ -5,8 +5,13 @@ The stages of an audit, in the order in which data flows through them, are the s
 into something a person runs is the business of `pipelines`, which this package never imports.
 """
 
-
+import os
 from typing import Any
+
+# NumPy and SciPy have an OpenBLAS each, whose threads go on turning for a while after a product
+# (2^26 cycles of the processor, if not told otherwise), on the cores that the other one needs: of
+# products and factors in turn that takes half the time. It is read when they are loaded.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "20")
 
 __all__ = ["assert_dataset", "verify_blessing"]
 

@@ -53,7 +53,7 @@ def kernel_features(embeddings: NDArray[np.float32], kernel: GaussianKernel, mos
     landmarks = embeddings[np.sort(random.permutation(len(embeddings))[:count])]
     own = kernel.between(landmarks, landmarks).astype(np.float64)
     own[np.diag_indices(count)] += JITTER
-    factor = cholesky(own, lower=True, overwrite_a=True, check_finite=False).astype(np.float32)
+    factor = cholesky(own.T, lower=True, overwrite_a=True, check_finite=False).astype(np.float32)
     del own
     features = np.empty((len(embeddings), count), np.float32)
     for start in range(0, len(embeddings), _ROWS):
