@@ -44,8 +44,12 @@ LEAST_PATCHES = 20_000
 CLUSTERING_ROUNDS = 10
 _BLOCK = 20_000
 _SCALED_BY = 512
-_RESPONSES_AT_ONCE = 12_800
-"""Pictures times filters at a time: about 75 MB a table of responses."""
+_RESPONSES_AT_ONCE = 4_096
+"""Pictures times filters at a time: about 24 MB a table of responses. With three times as many,
+that no cache holds, it takes a third longer."""
+
+_MIDDLE = 128.0
+"""Taken from all pixels before they are squared, for the sake of the last digits."""
 
 _QUARTERS = 2
 
@@ -128,28 +132,28 @@ class PatchFeatures:
     def _network(self) -> Any:
         """The features as a TensorFlow function.
 
-        A product of patches and filters, not a convolution: contrast is evened out for each
-        patch, and on a processor the product is twice as fast. The mirror image has the same
-        patches mirrored, so it is the filters that are mirrored, and the quarters.
+        A convolution with filters that take the mean of a patch away themselves, scaled by what
+        evens out its contrast: half the time of a product with patches that were cut out and made
+        even. The mirror image has the same patches mirrored, so it is the filters that are
+        mirrored, and the quarters.
         """
         tensorflow = load_tensorflow()
         count = len(self.bias)
         square = self.filters.reshape(PATCH, PATCH, CHANNELS, count)
-        both = np.concatenate([self.filters, square[:, ::-1].reshape(-1, count)], axis=1)
-        filters = tensorflow.constant(both)
+        both = np.concatenate([square, square[:, ::-1]], axis=3)
+        filters = tensorflow.constant(both - both.mean(axis=(0, 1, 2)))
         bias = tensorflow.constant(np.concatenate([self.bias, self.bias]))
+        mean = tensorflow.fill((PATCH, PATCH, CHANNELS, 1), 1 / (PATCH * PATCH * CHANNELS))
         across = SIDE - PATCH + 1
         quarters = tensorflow.constant(_quarters(across))
 
         def network(pictures: Any) -> Any:
-            patches = tensorflow.image.extract_patches(
-                tensorflow.cast(pictures, "float32"), [1, PATCH, PATCH, 1], [1, 1, 1, 1],
-                [1, 1, 1, 1], "VALID")
-            patches = tensorflow.reshape(patches, (-1, PATCH * PATCH * CHANNELS))
-            patches -= tensorflow.reduce_mean(patches, axis=1, keepdims=True)
-            patches *= tensorflow.math.rsqrt(
-                tensorflow.reduce_mean(patches**2, axis=1, keepdims=True) + CONTRAST_FLOOR)
-            responses = tensorflow.nn.bias_add(tensorflow.matmul(patches, filters), bias)
+            pixels = tensorflow.cast(pictures, "float32") - _MIDDLE
+            variance = (tensorflow.nn.conv2d(pixels**2, mean, 1, "VALID")
+                        - tensorflow.nn.conv2d(pixels, mean, 1, "VALID")**2)
+            even = tensorflow.math.rsqrt(variance + CONTRAST_FLOOR)
+            responses = tensorflow.nn.conv2d(pixels, filters, 1, "VALID") * even
+            responses = tensorflow.nn.bias_add(responses, bias)
             responses = tensorflow.reshape(responses, (-1, across * across, 2 * count))
             pooled = tensorflow.stack([
                 tensorflow.matmul(quarters, tensorflow.nn.relu(responses - THRESHOLD)),

@@ -77,10 +77,9 @@ class Refits:
             landmarks: images that the kernel is approximated from.
             seed: of all samples.
         """
-        used = embeddings[:, :int(chosen["columns"])]
-        self._features = kernel_features(
-            used, GaussianKernel.of(used, chosen["width"]),
-            min(landmarks, max(2, MOST_FLOATS // len(used))), np.random.default_rng(seed))
+        self._embeddings = embeddings[:, :int(chosen["columns"])]
+        self._width = chosen["width"]
+        self._landmarks = min(landmarks, max(2, MOST_FLOATS // len(embeddings)))
         self._ridge = CLOSE_RIDGE * max(1.0, len(labels) / ROUNDED_FROM)
         self._judging_ridge = chosen["ridge"]
         self._labels = labels
@@ -148,6 +147,13 @@ class Refits:
                     found[place, number, tested] = self._is_right(weights, tested)
                 advance(1)
         return found
+
+    @cached_property
+    def _features(self) -> Floats:
+        """Of the kernel, once something is asked for."""
+        return kernel_features(
+            self._embeddings, GaussianKernel.of(self._embeddings, self._width), self._landmarks,
+            np.random.default_rng(self._seed))
 
     @cached_property
     def _squares(self) -> list[FoldedLeastSquares]:
