@@ -34,6 +34,10 @@ MOST_OF_ONE = 900 * 1024**2
 _KEPT_SHARE = 0.8
 """Of the bound, that is kept when it was passed: else each value would drive one out."""
 
+USED_WITHIN_S = 600
+"""When an entry was used last is known to so many seconds: to write it down each time takes as long
+as to read the entry."""
+
 _AT_ONCE = 500
 _WAIT_S = 10.0
 _TABLES = """
@@ -176,14 +180,15 @@ class Store:
     def get(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """Values of those keys that are there and whole."""
         found: dict[bytes, bytes] = {}
+        now = int(time.time())
         for some in _parts(list(keys)):
-            query = f"select key, value, check_sum from entries where key in ({_marks(some)})"  # noqa: S608 - marks only
-            rows = self._ask(query, some)
-            whole = {key: value for key, value, told in rows
-                     if _check_sum(value) == told}
-            found |= whole
-            now = int(time.time())
-            self._tell("update entries set used = ? where key = ?", [(now, key) for key in whole])
+            query = f"select key, value, check_sum, used from entries where key in ({_marks(some)})"  # noqa: S608 - marks only
+            rows = [row for row in self._ask(query, some) if _check_sum(row[1]) == row[2]]
+            found |= {row[0]: row[1] for row in rows}
+            stale = [row[0] for row in rows if row[3] < now - USED_WITHIN_S]
+            if stale:
+                self._tell(f"update entries set used = ? where key in ({_marks(stale)})",  # noqa: S608 - marks only
+                           [(now, *stale)])
         return found
 
     def put(self, kind: str, values: Iterable[tuple[bytes, bytes]]) -> None:

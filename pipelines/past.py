@@ -217,7 +217,8 @@ class Past:
                     advance(1)
             if self.store is None or not self.store.has_seen(found[row] for row in sample):
                 break
-        self.keep_hashes(paths, found)
+        read = [row for row in rows if found[row]]
+        self.keep_hashes([paths[row] for row in read], [found[row] for row in read])
         return found
 
     @property

@@ -110,14 +110,15 @@ class Refits:
             outside = np.flatnonzero((folds != fold) & believed)
             ends = np.maximum(1, np.round(shares * len(outside)).astype(int))
             sizes += ends / len(numbers)
+            told = self._features[tested]
             for repeat in range(most):
                 wanted = [_repeats_of(share) > repeat for share in shares]
                 order = outside[self._spread(outside, (self._seed, int(fold), repeat))]
                 for size, weights in enumerate(self._growing(order, ends[wanted].tolist())):
-                    hits[size, repeat, tested] = self._is_right(weights, tested)
+                    hits[size, repeat, tested] = self._is_right(told @ weights, tested)
             if not believed.all():
                 squares = self._squares[0]
-                as_given[tested] = self._is_right(squares.solve(
+                as_given[tested] = self._is_right(told @ squares.solve(
                     squares.factor(self._ridge, (fold,)), self._crossed[0], (fold,)), tested)
             else:
                 as_given[tested] = hits[-1, 0, tested]
@@ -139,12 +140,13 @@ class Refits:
         for number, squares in enumerate(self._squares):
             crossed = self._crossed[number]
             for fold, tested in squares.rows.items():
+                told = self._features[tested]
                 likely = (self._likely_classes(squares, crossed, fold)
                           if any(one.suspects is not Suspects.KEEP for one in trials)
                           else self._labels)
                 for place, trial in enumerate(trials):
                     weights = self._learn(squares, crossed, fold, trial, likely)
-                    found[place, number, tested] = self._is_right(weights, tested)
+                    found[place, number, tested] = self._is_right(told @ weights, tested)
                 advance(1)
         return found
 
@@ -235,9 +237,8 @@ class Refits:
         return np.asarray(cho_solve(factorised(equations, self._ridge), shares,
                                     check_finite=False), np.float32)
 
-    def _is_right(self, weights: Floats, rows: Rows) -> Marks:
-        predicted = (self._features[rows] @ weights).argmax(axis=1)
-        return np.asarray(predicted == self._labels[rows])
+    def _is_right(self, scores: Floats, rows: Rows) -> Marks:
+        return np.asarray(scores.argmax(axis=1) == self._labels[rows])
 
     def _shares(self, believed: Marks) -> NDArray[np.float64]:
         """Shares of the images to learn from, ascending to 1."""
