@@ -103,6 +103,15 @@ def test_what_was_used_longest_ago_goes_first(tmp_path):
         assert sum(one.bytes for one in store.kept()) <= 1_000
 
 
+def test_what_is_read_counts_as_used(tmp_path):
+    with closing(Store(tmp_path, bound=790)) as store:  # one of four has to go
+        store.put("any", [(key, b"x" * 200) for key in KEYS[:3]])
+        in_the_file(store, "update entries set used = used - 9999 - (key = ?)", KEYS[1])
+        assert KEYS[1] in store.get(KEYS[1:2])
+        store.put("any", [(KEYS[3], b"y" * 200)])
+        assert KEYS[1] in store.get(KEYS), "it was the oldest until it was read"
+
+
 @pytest.mark.parametrize(("bound", "most"), [(10_000, 500), (500, 10_000)])
 def test_a_value_that_is_too_large_drives_nothing_out(tmp_path, monkeypatch, bound, most):
     monkeypatch.setattr(cache, "MOST_OF_ONE", most)
