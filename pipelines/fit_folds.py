@@ -52,7 +52,7 @@ class FitFolds:
         return cross_validate_head(
             rows_of(known, first.rows), first.labels, (task.folds for task in tasks),
             first.classes, self.seed, self.advance, optional=self.optional,
-            landmarks=self.landmarks, choices=choices)
+            landmarks=self.landmarks, choices=choices, begun=first.repeat)
 
     def on(self, engine: Engine, work: Path) -> Callable[[Sequence[Task]], Iterator[HeadAnswer]]:
         """The same, done by an engine; embeddings go by a file if it must be."""

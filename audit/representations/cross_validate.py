@@ -39,12 +39,14 @@ class Task:
         labels: `(len(rows),)` from 0 to `classes` - 1.
         folds: `(len(rows),)` from 0 on.
         classes: number of classes.
+        repeat: its number, from 0.
     """
 
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     folds: NDArray[np.int64]
     classes: int
+    repeat: int
 
 
 def cross_validate(
@@ -71,7 +73,8 @@ def cross_validate(
     scored = [name for name in classes if name not in first.not_scorable]
     columns = [list(classes).index(name) for name in scored]
     codes = pd.Categorical(labels.iloc[rows], categories=scored).codes.astype(np.int64)
-    tasks = [Task(rows, codes, folds.fold[rows], len(scored)) for folds in repeats]
+    tasks = [Task(rows, codes, folds.fold[rows], len(scored), number)
+             for number, folds in enumerate(repeats)]
     choices: list[Choices] = []
     accuracies = []
     repeated: list[NDArray[np.floating]] = []

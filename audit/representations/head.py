@@ -48,6 +48,11 @@ JUDGED_BY = 2_000
 to be learned are judged: a factor costs an eighth of that of twice as many, and the answers are as
 good (benchmarks/RESULTS.md)."""
 
+ALIKE_UP_TO = 4
+"""Images a landmark up to which all assignments to folds have the same landmarks. Where few stand
+for many, their choice is a part of the error, of which a mean over several is free: at 2.5 images a
+landmark it made no difference, at 670 the accuracy was 69 % and 71 % (benchmarks/RESULTS.md)."""
+
 CORRECTION_ROUNDS = 2
 _MOST_BYTES = 600_000_000
 """For the products of the folds, and for the features of the images, each."""
@@ -106,11 +111,12 @@ def cross_validate_head(
     optional: int = 0,
     landmarks: int = 3_000,
     choices: Choices | None = None,
+    begun: int = 0,
 ) -> Iterator[HeadAnswer]:
     """Fit one classifier a fold on what is outside it, and predict what is inside.
 
     Every choice is made by the likelihood of the given labels of held-out images, in the first
-    assignment to folds. The kernel and what it is approximated from are the same in all.
+    assignment to folds.
 
     Args:
         embeddings: `(n, d)`, finite, blocks of columns scaled as they are to count.
@@ -124,40 +130,51 @@ def cross_validate_head(
             images are not approximated.
         choices: those of an earlier cross-validation of the same images, which saves the time
             to choose.
+        begun: number of the first of the assignments, if earlier ones are answered elsewhere.
 
     Yields:
         An answer an assignment.
     """
-    targets = one_hot(labels, classes)
     features: NDArray[np.float32] | None = None
-    for folds in assignments:
+    for number, folds in enumerate(assignments, begun):
         progress = Progress(advance)
-        if features is None:
-            columns, width = ((choices.columns, choices.width) if choices else
-                              _choose_kernel(embeddings, labels, folds, classes, optional, seed))
-            progress.reach(0.15)
+        columns, width = ((choices.columns, choices.width) if choices else
+                          _choose_kernel(embeddings, labels, folds, classes, optional, seed))
+        progress.reach(0.15)
+        count = min(landmarks, _affordable(len(labels), len(np.unique(folds))))
+        are_alike = count * ALIKE_UP_TO >= len(labels)
+        if features is None or not are_alike:
+            features = None  # before there are others
             used = embeddings[:, :columns]
             features = kernel_features(
-                used, GaussianKernel.of(used, width),
-                min(landmarks, _affordable(len(labels), len(np.unique(folds)))),
-                np.random.default_rng(seed))
-        squares = FoldedLeastSquares(features, folds)
-        progress.reach(0.3)
-        crossed = squares.crossed(targets)
-        ridge = (choices.ridge if choices else
-                 _choose_ridge(squares.narrowed(JUDGED_BY), targets, labels).ridge)
-        fitted = _fit(squares, ridge, crossed, labels)
-        progress.reach(0.6)
-        answers = [fitted.scores]
-        rounds = choices.correction_rounds if choices else CORRECTION_ROUNDS
-        if rounds:
-            answers += _corrected(squares, ridge, targets, labels, rounds, progress)
-        kept = rounds if choices else int(np.argmax(
-            [fit_label_noise(scores, labels).log_likelihood for scores in answers]))
-        progress.reach(1)
-        choices = choices or Choices(columns, width, ridge, kept)
-        yield HeadAnswer(temperature_scaled(answers[kept], labels), fitted.training_accuracy,
-                         choices)
+                used, GaussianKernel.of(used, width), count,
+                np.random.default_rng((seed, 0 if are_alike else number)))
+        answer = _answer(FoldedLeastSquares(features, folds), one_hot(labels, classes), labels,
+                         choices or (columns, width), progress)
+        choices = answer.choices
+        yield answer
+        del answer  # which may be large
+
+
+def _answer(squares: FoldedLeastSquares, targets: NDArray[np.float32], labels: NDArray[np.int64],
+            choices: Choices | tuple[int, float], progress: Progress) -> HeadAnswer:
+    """The answer for one assignment to folds, with choices made before, or for a kernel."""
+    progress.reach(0.3)
+    known = choices if isinstance(choices, Choices) else None
+    ridge = (known.ridge if known else
+             _choose_ridge(squares.narrowed(JUDGED_BY), targets, labels).ridge)
+    fitted = _fit(squares, ridge, squares.crossed(targets), labels)
+    progress.reach(0.6)
+    answers = [fitted.scores]
+    rounds = known.correction_rounds if known else CORRECTION_ROUNDS
+    if rounds:
+        answers += _corrected(squares, ridge, targets, labels, rounds, progress)
+    kept = rounds if known else int(np.argmax(
+        [fit_label_noise(scores, labels).log_likelihood for scores in answers]))
+    progress.reach(1)
+    if not isinstance(choices, Choices):
+        choices = Choices(*choices, ridge, kept)
+    return HeadAnswer(temperature_scaled(answers[kept], labels), fitted.training_accuracy, choices)
 
 
 def _affordable(images: int, folds: int) -> int:

@@ -156,7 +156,7 @@ def test_cross_validation_is_laid_out_over_all_images_and_classes():
     answer = cross_validate(labels, classes, repeats, lambda tasks: (
         fit(number, task) for number, task in enumerate(tasks)), "a model")
     for number, task in enumerate(seen):
-        assert (task.rows.tolist(), task.classes) == ([1, 2, 3, 4, 5, 6], 3)
+        assert (task.rows.tolist(), task.classes, task.repeat) == ([1, 2, 3, 4, 5, 6], 3, number)
         assert [classes[code] for code in task.labels] == labels[1:7].tolist()
         np.testing.assert_array_equal(task.folds, repeats[number].fold[1:7])
     assert len(answer.repeats) == 2

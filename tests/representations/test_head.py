@@ -108,13 +108,24 @@ def test_optional_columns_are_used_only_where_they_help(folds):
                                optional=16).choices.columns == 80
 
 
-def test_what_the_first_assignment_to_folds_chose_holds_for_the_others(separable, folds):
+@pytest.mark.parametrize("landmarks", [COUNT // 2, COUNT // 8])
+def test_an_assignment_to_folds_is_answered_the_same_alone(landmarks, separable, folds):
+    # As it is on several machines; with many landmarks they are the same for all, with few not.
     embeddings, labels = separable
-    others = np.roll(folds, 1)
-    first, second = cross_validate_head(embeddings, labels, [folds, others], CLASSES, 0)
+    both = [folds, np.roll(folds, 1)]
+    first, second = cross_validate_head(embeddings, labels, both, CLASSES, 0, landmarks=landmarks)
     assert second.choices == first.choices
-    alone = answered(embeddings, labels, others, CLASSES, 0, choices=first.choices)
+    alone, = cross_validate_head(embeddings, labels, both[1:], CLASSES, 0, landmarks=landmarks,
+                                 choices=first.choices, begun=1)
     np.testing.assert_array_equal(second.probabilities, alone.probabilities)
+
+
+def test_few_landmarks_are_others_in_each_assignment_to_folds(separable, folds):
+    embeddings, labels = separable
+    for landmarks, are_alike in ((COUNT // 2, True), (COUNT // 8, False)):
+        one, other = cross_validate_head(embeddings, labels, [folds, folds], CLASSES, 0,
+                                         landmarks=landmarks)
+        assert np.array_equal(one.probabilities, other.probabilities) == are_alike
 
 
 # --- what it is made of --------------------------------------------------------------------------
