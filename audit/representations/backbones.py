@@ -116,7 +116,7 @@ def choose_backbone(name: str, effort: Effort, say: Callable[[str], None],
     try:
         note = (f"--backbone auto took {DEFAULT_PRETRAINED}, whose weights are at hand, beside "
                 "patches learned from your images, which finds most. Patches alone (--backbone "
-                "patches) take half the time and find less (docs/effort.md has figures).")
+                "patches) find less (docs/effort.md has figures).")
         return _pretrained(DEFAULT_PRETRAINED, effort, say, runtime, keep), (note,)
     except WeightsUnavailableError:
         note = (f"--backbone auto took patches learned from your images: the pretrained weights of "
