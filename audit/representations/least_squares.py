@@ -26,6 +26,7 @@ INNER_PARTS = 4
 """Classifiers that judge the labels outside a fold; each is left out of by one part of them."""
 
 PAIR = 2
+"""Folds left out by a judge that serves two folds: the judge of one for the images of the other."""
 
 
 class FoldedLeastSquares:
